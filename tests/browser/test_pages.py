@@ -1,0 +1,107 @@
+"""Every page of the book, opened as a reader opens it: by http and from disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from axe_playwright_python.sync_playwright import Axe
+
+TOC = yaml.safe_load((Path(__file__).parents[2] / "_toc.yml").read_text("utf-8"))
+PAGES = [
+    f"{name}.html"
+    for name in [
+        TOC["root"],
+        *(chapter["file"] for part in TOC["parts"] for chapter in part["chapters"]),
+    ]
+]
+
+# The theme's own faults: three buttons whose visible text is not in their name.
+THEME_FAULTS = {"label-content-name-mismatch": {"search-button", "theme-switch"}}
+
+every_page = pytest.mark.parametrize("path", PAGES)
+
+
+def violations(page: Any) -> list[str]:
+    """What axe finds (WCAG 2.0 and 2.1, A and AA), without the theme's own faults."""
+    rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"]
+    result = Axe().run(page, options={"runOnly": {"type": "tag", "values": rules}})
+    found = []
+    for rule in result.response["violations"]:
+        for node in rule["nodes"]:
+            known = THEME_FAULTS.get(rule["id"], set())
+            if not any(name in node["html"] for name in known):
+                found.append(f"{rule['id']}: {node['html'][:160]}")
+    return found
+
+
+@every_page
+def test_page_needs_nothing_from_outside(
+    path: str, book: str, open_page: Callable[..., Any]
+) -> None:
+    visit = open_page(book + path)
+    visit.page.mouse.wheel(0, 20_000)
+    visit.page.wait_for_timeout(300)
+    assert visit.outside(book) == []
+    assert visit.failed == []
+    assert visit.errors == []
+
+
+@every_page
+def test_formulas_are_set(
+    path: str, book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(book + path).page
+    written = page.locator("article .math").count()
+    page.wait_for_function(
+        "n => document.querySelectorAll('article .math mjx-container').length >= n",
+        arg=written,
+    )
+    assert page.locator("article mjx-merror, article [data-mjx-error]").count() == 0
+
+
+@every_page
+@pytest.mark.parametrize("width", [390, 320])
+def test_page_is_not_wider_than_a_phone(
+    path: str, width: int, file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(file_book + path, width=width, height=800).page
+    wide = page.evaluate("document.documentElement.scrollWidth")
+    assert wide <= width, f"{path} is {wide} pixels wide on a {width} pixel screen"
+
+
+@every_page
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(
+    path: str, scheme: str, file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(file_book + path, scheme=scheme).page
+    assert page.locator("html").get_attribute("data-theme") == scheme
+    assert violations(page) == []
+
+
+def test_axe_sees_a_fault_that_is_there(
+    file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(file_book + PAGES[0]).page
+    page.evaluate(
+        "document.querySelector('article').insertAdjacentHTML("
+        "'beforeend', '<img src=\"data:,\"><button></button>')"
+    )
+    found = violations(page)
+    assert any(line.startswith("image-alt") for line in found)
+    assert any(line.startswith("button-name") for line in found)
+
+
+def test_theme_switch_changes_the_page(
+    file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(file_book + PAGES[0], scheme="light").page
+    before = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    page.locator(".theme-switch-button:visible").first.click()
+    page.locator(".theme-switch-button:visible").first.click()
+    after = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert before != after

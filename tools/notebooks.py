@@ -1,0 +1,124 @@
+"""Make the notebook beside each chapter, or say where the two have drifted apart.
+
+A chapter's source is its MyST file, ``book/**/NAME.md``. Colab and Jupyter open
+``NAME.ipynb``, which this script makes from it, without outputs. The same source
+always gives the same bytes: a cell's id is made from its text.
+
+    python tools/notebooks.py            write the notebooks
+    python tools/notebooks.py --check    write nothing; exit 1 if one has drifted
+    python tools/notebooks.py --format   first lay out the code in the .md with ruff
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+import nbformat
+
+ROOT = Path(__file__).resolve().parent.parent
+CODE_CELL = re.compile(
+    r"^(?P<fence>`{3,})\{code-cell\}[^\n]*\n(?P<head>---\n.*?^---\n|(?::[^\n]*\n)*)"
+    r"(?P<code>.*?)^(?P=fence)[ ]*$",
+    re.MULTILINE | re.DOTALL,
+)
+
+
+def chapters(root: Path = ROOT) -> list[Path]:
+    """The sources that hold code cells, in order of their path."""
+    pages = sorted((root / "book").rglob("*.md"))
+    return [page for page in pages if CODE_CELL.search(page.read_text("utf-8"))]
+
+
+def notebook(source: Path) -> str:
+    """The text of the notebook that belongs to this source."""
+    cells = jupytext.read(source)
+    cells.metadata.pop("jupytext", None)
+    cells.metadata["jupytext"] = {"formats": "ipynb,md:myst"}
+    seen: Counter[str] = Counter()
+    for cell in cells.cells:
+        text = f"{cell.cell_type}\n{cell.source}"
+        seen[text] += 1
+        cell["id"] = hashlib.sha256(f"{seen[text]}\n{text}".encode()).hexdigest()[:8]
+        if cell.cell_type == "code":
+            cell.outputs = []
+            cell.execution_count = None
+    nbformat.validate(cells)
+    return nbformat.writes(cells) + "\n"
+
+
+def drifted(source: Path) -> str | None:
+    """What is wrong with the notebook beside this source, or None."""
+    beside = source.with_suffix(".ipynb")
+    if not beside.exists():
+        return f"{beside.name} is missing"
+    if beside.read_text("utf-8") != notebook(source):
+        return f"{beside.name} is not what {source.name} gives"
+    return None
+
+
+def lay_out(source: Path) -> None:
+    """Format the code cells of a source in place."""
+
+    def one(match: re.Match[str]) -> str:
+        code = match["code"]
+        if not code.strip() or code.lstrip().startswith(("%", "!")):
+            return match[0]
+        command = [sys.executable, "-m", "ruff", "format", "--stdin-filename"]
+        done = subprocess.run(
+            [*command, str(source.with_suffix(".py"))],
+            input=code,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        start = match.start("code") - match.start()
+        end = match.end("code") - match.start()
+        return match[0][:start] + done.stdout + match[0][end:]
+
+    before = source.read_text("utf-8")
+    after = CODE_CELL.sub(one, before)
+    if after != before:
+        source.write_text(after, "utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--check", action="store_true", help="write nothing")
+    parser.add_argument("--format", action="store_true", help="lay out the .md first")
+    options = parser.parse_args()
+    status = 0
+    for source in chapters():
+        name = source.relative_to(ROOT)
+        if options.check:
+            fault = drifted(source)
+            if fault:
+                print(f"{name}: {fault}; run `make notebooks`", file=sys.stderr)
+                status = 1
+            continue
+        if options.format:
+            lay_out(source)
+        beside = source.with_suffix(".ipynb")
+        text = notebook(source)
+        if not beside.exists() or beside.read_text("utf-8") != text:
+            beside.write_text(text, "utf-8")
+            print(f"{beside.relative_to(ROOT)} written")
+    stray = [
+        path.relative_to(ROOT)
+        for path in sorted((ROOT / "book").rglob("*.ipynb"))
+        if path.with_suffix(".md") not in chapters()
+        and ".ipynb_checkpoints" not in path.parts
+    ]
+    for path in stray:
+        print(f"{path}: no chapter of this name has code", file=sys.stderr)
+    return status or int(bool(stray))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
