@@ -1,12 +1,13 @@
 """The book's own Sphinx extension.
 
-It does four small things:
+It does five small things:
 
 * ``{run-time}`` and ``{reading-time}`` show how long this page ran when it was built
   and how long it takes to read, so that no chapter types its own time;
 * an image without a real alternative text is a warning, and warnings fail the build;
 * a plotted figure without a caption is a warning;
-* a script that the theme lists twice is put on the page once.
+* a script that the theme lists twice is put on the page once;
+* an entry of the bibliography is a list item also for a screen reader.
 """
 
 from __future__ import annotations
@@ -128,6 +129,15 @@ def drop_doubled_scripts(
     context["script_files"] = kept
 
 
+def mend_bibliography(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """docutils gives entries a role that WAI-ARIA has withdrawn."""
+    if "body" in context:
+        old, new = 'role="doc-biblioentry"', 'role="listitem"'
+        context["body"] = context["body"].replace(old, new)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("run-time", PageTime("run"))
     app.add_role("reading-time", PageTime("reading"))
@@ -135,4 +145,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", fill_in_times)
     app.connect("doctree-resolved", check_images)
     app.connect("html-page-context", drop_doubled_scripts, priority=900)
+    app.connect("html-page-context", mend_bibliography)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
