@@ -1,0 +1,21 @@
+"""The supernet: operations, search spaces, the mixed cell and the network around it.
+
+A supernet is a function ``supernet(x, theta)``. Who owns theta and how it moves is
+none of its business.
+"""
+
+from gaea_mini.supernet.fast import FastCell
+from gaea_mini.supernet.network import Supernet
+from gaea_mini.supernet.operations import OPERATIONS
+from gaea_mini.supernet.reference import ReferenceCell
+from gaea_mini.supernet.spaces import SPACES, CellSpace, space
+
+__all__ = [
+    "OPERATIONS",
+    "SPACES",
+    "CellSpace",
+    "FastCell",
+    "ReferenceCell",
+    "Supernet",
+    "space",
+]

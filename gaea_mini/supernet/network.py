@@ -1,0 +1,76 @@
+"""The network around the cells: NAS-Bench-201's skeleton with a mixed cell inside."""
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gaea_mini.supernet.fast import FastCell
+from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
+from gaea_mini.supernet.reference import ReferenceCell
+from gaea_mini.supernet.spaces import CellSpace
+
+FORMS = {"fast": FastCell, "reference": ReferenceCell}
+
+
+class Reduction(nn.Module):
+    """Residual block that halves the picture and doubles the channels."""
+
+    def __init__(self, inputs: int, outputs: int):
+        super().__init__()
+        self.main = nn.Sequential(
+            relu_conv_bn(inputs, outputs, 3, stride=2),
+            relu_conv_bn(outputs, outputs, 3),
+        )
+        self.side = nn.Sequential(
+            nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False),
+            nn.Conv2d(inputs, outputs, 1, bias=False),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.main(x) + self.side(x)
+
+
+class Supernet(nn.Module):
+    """Stem, three stages of mixed cells with a reduction between them, classifier.
+
+    All cells share theta. As in NAS-Bench-201 the stages have C, 2C and 4C channels.
+
+    Args:
+      space: the search space of the cell.
+      inputs: channels of a picture, 1 or 3.
+      classes: number of classes.
+      channels: C, the channels of the first stage.
+      cells: cells a stage, N.
+      form: "fast" or "reference"; the same function, computed differently.
+    """
+
+    def __init__(
+        self,
+        space: CellSpace,
+        inputs: int,
+        classes: int,
+        channels: int,
+        cells: int,
+        form: str = "fast",
+    ):
+        super().__init__()
+        cell = FORMS[form]
+        layers: list[nn.Module] = []
+        for stage in range(3):
+            width = channels * 2**stage
+            if stage > 0:
+                layers.append(Reduction(width // 2, width))
+            layers += [cell(space, width) for _ in range(cells)]
+        self.stem = nn.Sequential(
+            nn.Conv2d(inputs, channels, 3, padding=1, bias=False), batch_norm(channels)
+        )
+        self.layers = nn.ModuleList(layers)
+        self.norm = batch_norm(4 * channels)
+        self.classifier = nn.Linear(4 * channels, classes)
+
+    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+        """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O)."""
+        x = self.stem(x)
+        for layer in self.layers:
+            x = layer(x) if isinstance(layer, Reduction) else layer(x, theta[0])
+        x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
+        return self.classifier(x)
