@@ -1,0 +1,193 @@
+"""Pictures to search and train on, as NumPy arrays.
+
+``load("fashion")`` reads the sample that ships with the package. A path reads a
+``.npz``; ``cifar10``, ``cifar100`` and ``fashion-mnist`` are downloaded by torchvision
+where that is installed.
+"""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gaea_mini.errors import InputError
+
+SAMPLE = Path(__file__).parent / "pictures" / "fashion_15k.npz"
+SAMPLE_SHA256 = "368d58da0730d96e075b531def11a6fc4fc753fedd06d92c9ad7f941497b7270"
+TORCHVISION = {
+    "cifar10": "CIFAR10",
+    "cifar100": "CIFAR100",
+    "fashion-mnist": "FashionMNIST",
+}
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Pictures and labels, ready for a network.
+
+    Attributes:
+      name: for records.
+      x, y: pictures (N, H, W, C), float32, each channel with mean 0 and standard
+        deviation 1 over these; labels (N,), 0 to classes - 1.
+      x_test, y_test: the same for testing, standardised by x's mean and deviation.
+        A search never looks at them.
+      class_names: one a class.
+      sha256: of the file they came from; None where a library made them.
+    """
+
+    name: str
+    x: np.ndarray
+    y: np.ndarray
+    x_test: np.ndarray
+    y_test: np.ndarray
+    class_names: tuple[str, ...]
+    sha256: str | None = None
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+        return len(self.class_names)
+
+
+def load(
+    source: str = "fashion",
+    size: int | None = None,
+    pictures: int | None = None,
+    sha256: str | None = None,
+) -> Pictures:
+    """Pictures by name or path, resized by area and standardised.
+
+    Args:
+      source: "fashion" (shipped), "cifar10", "cifar100", "fashion-mnist", or the path
+        of a ``.npz`` with ``x_train`` (N, H, W) or (N, H, W, C) uint8, ``y_train``
+        (N,), ``x_test``, ``y_test`` and, if there, ``class_names``.
+      size: pixels along a side; None keeps the file's.
+      pictures: how many of ``x_train`` to take, from the front; None takes all.
+      sha256: what the file's hash must be; None does not ask (the shipped sample is
+        always checked).
+
+    Raises:
+      InputError: no such file, a damaged or wrong one, or too few pictures.
+
+    >>> load("fashion", size=14, pictures=100).x.shape
+    (100, 14, 14, 1)
+    """
+    if source in TORCHVISION:
+        arrays, digest = _from_torchvision(source), None
+        name = source
+    else:
+        path = SAMPLE if source == "fashion" else Path(source)
+        expected = SAMPLE_SHA256 if source == "fashion" else sha256
+        arrays, digest = _from_npz(path, expected)
+        name = "fashion" if source == "fashion" else path.stem
+    x, y = _four_axes(arrays["x_train"]), arrays["y_train"].astype(np.int64)
+    x_test, y_test = _four_axes(arrays["x_test"]), arrays["y_test"].astype(np.int64)
+    if pictures is not None:
+        if not 1 <= pictures <= len(x):
+            raise InputError(
+                f"{name} has {len(x)} pictures to train on; {pictures} were asked for"
+            )
+        x, y = x[:pictures], y[:pictures]
+    if size is not None:
+        x, x_test = resize(x, size), resize(x_test, size)
+    mean, std = x.mean(axis=(0, 1, 2)), x.std(axis=(0, 1, 2))
+    names = arrays.get("class_names", np.arange(int(arrays["y_train"].max()) + 1))
+    return Pictures(
+        name,
+        ((x - mean) / std).astype(np.float32),
+        y,
+        ((x_test - mean) / std).astype(np.float32),
+        y_test,
+        tuple(str(label) for label in names),
+        digest,
+    )
+
+
+def resize(x: np.ndarray, size: int) -> np.ndarray:
+    """Pictures (N, H, W, C) at size x size; a new pixel is the mean over its area."""
+    if not 1 <= size <= min(x.shape[1:3]):
+        raise InputError(
+            f"size {size}: pictures are {x.shape[1]}x{x.shape[2]} pixels and can only "
+            "be made smaller"
+        )
+    rows, columns = _area_means(x.shape[1], size), _area_means(x.shape[2], size)
+    if size == x.shape[1] == x.shape[2]:
+        return x
+    x = np.tensordot(x, rows, axes=(1, 1))  # (N, W, C, size)
+    return np.tensordot(x, columns, axes=(1, 1)).transpose(0, 2, 3, 1)
+
+
+def _area_means(old: int, new: int) -> np.ndarray:
+    """(new, old): how much of each old pixel lies in each new one; rows sum to 1."""
+    edges = np.arange(new + 1) * old / new
+    left, right = edges[:-1, None], edges[1:, None]
+    pixel = np.arange(old)
+    overlap = np.minimum(right, pixel + 1) - np.maximum(left, pixel)
+    return (np.clip(overlap, 0, None) * new / old).astype(np.float32)
+
+
+def _four_axes(x: np.ndarray) -> np.ndarray:
+    return (x if x.ndim == 4 else x[..., None]).astype(np.float32)
+
+
+def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], str]:
+    try:
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    except FileNotFoundError:
+        raise InputError(
+            f"no data set {path}: take 'fashion' (shipped), a name that torchvision "
+            f"downloads ({', '.join(TORCHVISION)}) or the path of a .npz"
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from None
+    if expected is not None and digest != expected:
+        raise InputError(
+            f"{path} has sha256 {digest[:12]}..., not {expected[:12]}...: it is damaged "
+            "or another file; fetch it again"
+        )
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            arrays = {name: file[name] for name in file.files}
+        sizes = [
+            len(arrays[name]) for name in ("x_train", "y_train", "x_test", "y_test")
+        ]
+    except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
+        raise InputError(f"{path} is not a .npz, or it is truncated: {error}") from None
+    except KeyError:
+        raise InputError(
+            f"{path} needs the arrays x_train, y_train, x_test and y_test"
+        ) from None
+    if sizes[0] != sizes[1] or sizes[2] != sizes[3]:
+        raise InputError(f"{path}: pictures and labels differ in number: {sizes}")
+    return arrays, digest
+
+
+def _from_torchvision(source: str) -> dict[str, np.ndarray]:
+    try:
+        from torchvision import datasets
+    except (ImportError, RuntimeError):
+        raise InputError(
+            f"{source} needs torchvision, which is not installed here: install it, or "
+            "give the path of a .npz, or take 'fashion', which ships with the package"
+        ) from None
+    root = Path.home() / ".cache" / "gaea_mini"
+    build = getattr(datasets, TORCHVISION[source])
+    try:
+        train, test = (
+            build(root, True, download=True),
+            build(root, False, download=True),
+        )
+    except (OSError, RuntimeError) as error:
+        raise InputError(
+            f"{source} could not be downloaded ({error}); give the path of a .npz, or "
+            "take 'fashion', which ships with the package"
+        ) from None
+    return {
+        "x_train": np.asarray(train.data),
+        "y_train": np.asarray(train.targets),
+        "x_test": np.asarray(test.data),
+        "y_test": np.asarray(test.targets),
+        "class_names": np.asarray(train.classes),
+    }
