@@ -1,0 +1,66 @@
+"""How large a search is: everything that is neither the method nor the data."""
+
+from dataclasses import dataclass, fields
+
+from gaea_mini.errors import InputError
+from gaea_mini.search.update import require_positive
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Size of the supernet, length of the search and how the weights are trained.
+
+    The defaults are the preset ``cpu``. The weights' recipe is the authors' for
+    NAS-Bench-201: SGD with momentum 0.9, cosine from 0.025 to 0.001, weight decay
+    3e-4, gradient norm clipped at 5, batch 64, 25 epochs of a 50-epoch cosine.
+    """
+
+    preset: str = "cpu"
+    channels: int = 8  # C of the first stage
+    cells: int = 1  # N, cells a stage
+    size: int = 16  # pixels along a side
+    pictures: int | None = 8000  # how many are used in all; None: all there are
+    held_out: float = (
+        0.2  # part of them on which accuracy is measured, never trained on
+    )
+    epochs: int = 25
+    schedule_epochs: int = 50  # period of the cosine: 25 of 50, as the authors
+    batch: int = 64
+    lr_w: float = 0.025
+    lr_w_min: float = 0.001
+    momentum: float = 0.9
+    weight_decay: float = 3e-4
+    clip: float = 5.0  # largest gradient norm of the weights
+    crop: int = 2  # random shift in pixels, with zeros beyond the border
+    flip: bool = True
+
+    def __post_init__(self) -> None:
+        require_positive("lr_w", self.lr_w)
+        for name in ("channels", "cells", "size", "epochs", "schedule_epochs", "batch"):
+            if getattr(self, name) < 1:
+                raise InputError(
+                    f"{name} is {getattr(self, name)}; it must be 1 or more"
+                )
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out is {self.held_out}; take a part, such as 0.2")
+        if self.crop < 0:
+            raise InputError(f"crop is {self.crop}; it must be 0 or more")
+
+    @classmethod
+    def names(cls) -> tuple[str, ...]:
+        """Names of all numbers of a budget."""
+        return tuple(field.name for field in fields(cls))
+
+
+PRESETS = {
+    # Seconds: for tests and first tries.
+    "tiny": Budget(
+        "tiny", channels=4, size=8, pictures=500, epochs=2, schedule_epochs=4, crop=1
+    ),
+    # Two minutes on two cores.
+    "cpu": Budget(),
+    # The paper's setting (section 4.2 and appendix C.3; C 16 as printed there).
+    "gpu": Budget(
+        "gpu", channels=16, cells=5, size=32, pictures=None, held_out=0.1, crop=4
+    ),
+}

@@ -1,0 +1,142 @@
+"""The search loop, a generator: after every epoch it yields the record so far."""
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from gaea_mini.data import Pictures
+from gaea_mini.errors import InputError
+from gaea_mini.search import checkpoint as checkpoints
+from gaea_mini.search.budget import Budget
+from gaea_mini.search.method import Method
+from gaea_mini.search.run import Run, environment, mean_entropy, peak_mb
+from gaea_mini.search.state import State
+from gaea_mini.supernet import CellSpace
+
+
+def search(
+    space: CellSpace,
+    data: Pictures,
+    method: Method,
+    budget: Budget,
+    seed: int = 0,
+    device: str = "cpu",
+    checkpoint: str | os.PathLike[str] | None = None,
+    form: str = "fast",
+) -> Iterator[Run]:
+    """Search for a cell; yields the growing record, first of the start, then per epoch.
+
+    The last record yielded is the whole search::
+
+        for run in search(space("compact"), data, gaea(darts()), Budget()):
+            print(run.epoch, run.entropy[-1], run.genotype[-1])
+
+    Args:
+      space: which cells there are.
+      data: pictures, already at the budget's size.
+      method: what moves theta, how, and on which data.
+      budget: size and length.
+      seed: of everything random; the same seed gives the same record on the CPU.
+      device: "cpu", "cuda", "cuda:1", ...
+      checkpoint: a file to continue from if it is there, and to write every epoch.
+      form: "fast" or "reference" cell.
+
+    Raises:
+      InputError: data too small, a checkpoint of another search, or a loss that is no
+        longer finite.
+    """
+    where = torch.device(device)
+    state = State(space, data, method, budget, seed, where, form)
+    run = Run(describe(space, data, method, budget, seed, form))
+    file = Path(checkpoint) if checkpoint is not None else None
+    before = 0.0  # seconds spent before this process took over
+    if file is not None and file.exists():
+        saved = checkpoints.load(file, run.config)
+        run = Run.from_dict(saved["run"])
+        state.load_state_dict(saved["state"])
+        before = run.seconds[-1]
+    run.environment = environment(where)
+    began = time.perf_counter()
+
+    def record(loss_theta: float | None, loss_w: float | None) -> None:
+        theta = state.theta()
+        if not np.isfinite(theta).all():
+            raise InputError(
+                f"epoch {run.epoch + 1}: theta is not a finite number; lower lr_theta"
+            )
+        cell = space.round(theta)
+        run.append(
+            theta=theta.round(5).tolist(),
+            entropy=mean_entropy(theta),
+            genotype=cell,
+            loss_theta=loss_theta,
+            loss_w=loss_w,
+            accuracy_supernet=state.accuracy(theta),
+            accuracy_rounded=state.accuracy(space.one_hot(cell)),
+            seconds=round(before + time.perf_counter() - began, 3),
+        )
+        run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)
+
+    if not run.theta:
+        record(None, None)
+    yield run
+    while run.epoch < budget.epochs:
+        epoch = run.epoch + 1
+        state.set_learning_rate(run.epoch)
+        losses = [torch.stack(pair) for pair in method.objective.epoch(state)]
+        record(*_means(torch.stack(losses), epoch))
+        if file is not None:
+            checkpoints.save(file, {"run": run.to_dict(), "state": state.state_dict()})
+        yield run
+
+
+def describe(
+    space: CellSpace,
+    data: Pictures,
+    method: Method,
+    budget: Budget,
+    seed: int,
+    form: str = "fast",
+) -> dict[str, Any]:
+    """Every name and number that determines a search, as plain data."""
+    return {
+        "space": space.name,
+        "operations": list(space.operations),
+        "edges": [list(edge) for edge in space.edges],
+        "kinds": list(space.kinds),
+        "method": method.name,
+        "relaxation": {
+            "name": type(method.relaxation).__name__,
+            **asdict(method.relaxation),
+        },
+        "update": {"name": type(method.update).__name__, **asdict(method.update)},
+        "objective": method.objective.name,
+        **asdict(method.objective),
+        "data": data.name,
+        "data_sha256": data.sha256,
+        "form": form,
+        "seed": seed,
+        **asdict(budget),
+    }
+
+
+def _means(losses: torch.Tensor, epoch: int) -> tuple[float, float]:
+    """Mean of the two losses (steps, 2) over an epoch; refuses what is not finite."""
+    bad = (~torch.isfinite(losses).all(dim=1)).nonzero()
+    if len(bad):
+        step = int(bad[0])
+        theta_loss, weight_loss = losses[step].tolist()
+        name = "lr_w" if math.isfinite(theta_loss) else "lr_w or lr_theta"
+        raise InputError(
+            f"epoch {epoch}, step {step + 1}: the loss is not a finite number "
+            f"(theta's {theta_loss:g}, the weights' {weight_loss:g}); lower {name}"
+        )
+    theta_loss, weight_loss = losses.mean(dim=0).tolist()
+    return theta_loss, weight_loss

@@ -1,0 +1,26 @@
+"""Relaxations: how architecture parameters become the mixture weights of the supernet."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Geometry = Literal["logits", "simplex"]
+
+
+@dataclass(frozen=True)
+class Mixture:
+    r"""Every operation takes part, weighted by theta (DARTS).
+
+    With ``on="logits"`` the parameters are alpha and theta = softmax(alpha), row by
+    row. With ``on="simplex"`` the parameters are theta itself: no softmax anywhere.
+    """
+
+    on: Geometry = "logits"
+
+    def __call__(self, parameters: Tensor) -> Tensor:
+        """Theta (K, E, O), rows on the simplex, differentiable in ``parameters``."""
+        if self.on == "logits":
+            return torch.softmax(parameters, dim=-1)
+        return parameters

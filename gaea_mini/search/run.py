@@ -1,0 +1,186 @@
+"""The record of a search: one small JSON file that figures and widgets are made from."""
+
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+import gaea_mini
+from gaea_mini.errors import InputError
+
+SERIES = (
+    "theta",
+    "entropy",
+    "genotype",
+    "loss_w",
+    "loss_theta",
+    "accuracy_supernet",
+    "accuracy_rounded",
+    "seconds",
+)
+
+
+@dataclass
+class Run:
+    """What happened in a search, state by state; state 0 is the start.
+
+    Attributes:
+      config: space, method, objective, preset, seed, data and every number used.
+      theta: per state (K, E, O), rows on the simplex.
+      entropy: mean over edges, in nats.
+      genotype: the cell that theta would be rounded to.
+      loss_w, loss_theta: mean over the epoch; None for state 0.
+      accuracy_supernet, accuracy_rounded: percent of the held-out pictures, with the
+        shared weights, before and after rounding theta.
+      seconds: time since the start.
+      peak_mb: largest memory of the process, MiB.
+      environment: versions, device, threads, commit.
+      truth: what a table says of each state's cell, where one was given.
+    """
+
+    config: dict[str, Any]
+    theta: list[Any] = field(default_factory=list)
+    entropy: list[float] = field(default_factory=list)
+    genotype: list[str] = field(default_factory=list)
+    loss_w: list[float | None] = field(default_factory=list)
+    loss_theta: list[float | None] = field(default_factory=list)
+    accuracy_supernet: list[float] = field(default_factory=list)
+    accuracy_rounded: list[float] = field(default_factory=list)
+    seconds: list[float] = field(default_factory=list)
+    peak_mb: float = 0.0
+    environment: dict[str, Any] = field(default_factory=dict)
+    truth: dict[str, Any] | None = None
+
+    @property
+    def epoch(self) -> int:
+        """Epochs done so far."""
+        return len(self.theta) - 1
+
+    def append(self, **state: Any) -> None:
+        """Add one state: a value for each of the series."""
+        for name in SERIES:
+            getattr(self, name).append(state[name])
+
+    def to_dict(self) -> dict[str, Any]:
+        """The record as plain data; ``truth`` is left out where there is none."""
+        record = {name: value for name, value in vars(self).items()}
+        if record["truth"] is None:
+            del record["truth"]
+        return record
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Run":
+        """The inverse of ``to_dict``.
+
+        Raises:
+          InputError: a part of the record is missing or its series differ in length.
+        """
+        try:
+            run = cls(**record)
+            lengths = {len(getattr(run, name)) for name in SERIES}
+        except TypeError as error:
+            raise InputError(f"not the record of a run: {error}") from None
+        if len(lengths) != 1 or lengths == {0}:
+            raise InputError("damaged record: its series are empty or differ in length")
+        return run
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the record as JSON, all of it or nothing."""
+        write_atomically(Path(path), json.dumps(self.to_dict()).encode())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> "Run":
+        """Read a record.
+
+        Raises:
+          InputError: no such file, not JSON, or not a record.
+        """
+        try:
+            record = json.loads(Path(path).read_text())
+        except FileNotFoundError:
+            raise InputError(f"no file {path}; give the record of a run") from None
+        except (ValueError, UnicodeDecodeError):
+            raise InputError(f"{path} is not JSON, or it is truncated") from None
+        if not isinstance(record, dict):
+            raise InputError(f"{path} is not the record of one run")
+        return cls.from_dict(record)
+
+
+def mean_entropy(theta: np.ndarray) -> float:
+    """-sum_o theta log theta in nats, averaged over the edges of (K, E, O)."""
+    weights = np.asarray(theta, dtype=np.float64)
+    logs = np.log(np.where(weights > 0, weights, 1.0))
+    return float(-(weights * logs).sum(axis=-1).mean())
+
+
+def environment(device: torch.device) -> dict[str, Any]:
+    """Versions, machine class, device, threads and commit of this process."""
+    return {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "gaea_mini": gaea_mini.__version__,
+        "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
+        "device": (
+            torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+        ),
+        "threads": torch.get_num_threads(),
+        "commit": commit(),
+    }
+
+
+@cache
+def commit() -> str | None:
+    """The commit that this package is checked out at; None outside a checkout."""
+    command = ["git", "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(
+            command,
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def peak_mb(device: torch.device) -> float:
+    """Largest memory so far, MiB: of the process, or of the device if it is a GPU."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 2**20
+    try:
+        import resource
+    except ImportError:  # Windows has no such module
+        return float("nan")
+    scale = 2**20 if platform.system() == "Darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
+
+
+def write_atomically(path: Path, chunks: bytes | Iterable[bytes]) -> None:
+    """Write a file so that others see the old one or the new one, never a half.
+
+    A failure (no space, no permission) leaves the old file and no other trace.
+    """
+    if isinstance(chunks, bytes):
+        chunks = (chunks,)
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            for chunk in chunks:
+                file.write(chunk)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(name, path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
