@@ -1,0 +1,145 @@
+"""Look up any of NAS-Bench-201's 15,625 cells in a compact copy of its table.
+
+The table is Dong and Yang's (ICLR 2020) and is not part of this package. The README
+says how to make the compact ``.csv.gz`` from public files.
+"""
+
+import csv
+import gzip
+import hashlib
+import io
+import zlib
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gaea_mini.errors import InputError
+from gaea_mini.supernet.spaces import space
+
+SPACE = space("nasbench201")
+DATA_SETS = ("c10", "c100", "in16")
+
+
+class NasBench201:
+    """The table of all cells: accuracy, rank and regret of each.
+
+    Args:
+      path: a ``.csv.gz`` (or ``.csv``) with the columns ``index``, ``ops`` (six digits,
+        edges in arch-string order) and accuracies in percent such as ``c10_test_200``:
+        data set, part, epochs of the training schedule.
+
+    Raises:
+      InputError: no such file, truncated, or not this table.
+    """
+
+    def __init__(self, path: str | Path):
+        try:
+            raw = Path(path).read_bytes()
+            text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+            rows = list(csv.DictReader(io.StringIO(text.decode())))
+            digits = [row["ops"] for row in rows]
+            complete = sorted(int(row["index"]) for row in rows) == list(range(15625))
+        except FileNotFoundError:
+            raise InputError(
+                f"no table {path}; the README says how to make one from public files"
+            ) from None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error}") from None
+        except (EOFError, zlib.error, KeyError, ValueError, TypeError, csv.Error):
+            raise InputError(f"{path} is truncated or not this table") from None
+        if not complete or len(set(digits)) != SPACE.size:
+            raise InputError(f"{path} is truncated: it has {len(rows)} of 15625 cells")
+        self.sha256 = hashlib.sha256(raw).hexdigest()
+        self.rows = sorted(rows, key=lambda row: int(row["index"]))
+        self._index = {row["ops"]: int(row["index"]) for row in self.rows}
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the numeric columns."""
+        return tuple(name for name in self.rows[0] if name != "ops")
+
+    def index(self, cell: str | int) -> int:
+        """Official index of a cell given as arch string, six digits or index.
+
+        Raises:
+          InputError: malformed, or an index that there is not.
+        """
+        text = str(cell).strip()
+        if "|" in text:
+            text = "".join(str(o) for o in SPACE.parse(text))
+        if len(text) == 6 and text in self._index:
+            return self._index[text]
+        if text.isdecimal() and len(text) < 6 and int(text) < len(self.rows):
+            return int(text)
+        raise InputError(
+            f"no cell {cell!r}; give an arch string, six digits 0 to 4 or an index "
+            f"from 0 to {len(self.rows) - 1}"
+        )
+
+    def arch(self, index: int) -> str:
+        """Arch string of the cell with this official index."""
+        return SPACE.format([int(digit) for digit in self.rows[index]["ops"]])
+
+    def column(self, name: str) -> np.ndarray:
+        """One column for all cells, by official index.
+
+        Raises:
+          InputError: the table has no such column.
+        """
+        if name not in self.columns:
+            raise InputError(
+                f"the table has no column {name!r}; it has {', '.join(self.columns)}"
+            )
+        return np.array([float(row[name]) for row in self.rows])
+
+    def accuracy(self, cell: str | int, column: str = "c10_test_200") -> float:
+        """Accuracy in percent; ``column`` is data set, part and schedule."""
+        return float(self._cached(column)[self.index(cell)])
+
+    def rank(self, cell: str | int, column: str = "c10_test_200") -> int:
+        """1 for the best of all cells; cells of equal accuracy share the better rank."""
+        values = self._cached(column)
+        return int((values > values[self.index(cell)]).sum()) + 1
+
+    def regret(self, cell: str | int, column: str = "c10_test_200") -> float:
+        """Points of accuracy below the best cell."""
+        return float(self._cached(column).max()) - self.accuracy(cell, column)
+
+    def lookup(self, cell: str | int) -> dict[str, Any]:
+        """All that the table says of a cell, with rank and regret per data set."""
+        index = self.index(cell)
+        row = self.rows[index]
+        found: dict[str, Any] = {"arch": self.arch(index), "digits": row["ops"]}
+        found |= {name: float(row[name]) for name in self.columns}
+        found["index"] = index
+        for data_set in DATA_SETS:
+            column = f"{data_set}_test_200"
+            found[f"{column}_rank"] = self.rank(index, column)
+            found[f"{column}_regret"] = self.regret(index, column)
+        return found
+
+    def truth(self, genotypes: list[str]) -> dict[str, Any]:
+        """What the table says of a run's cells, state by state, for its record."""
+        return {
+            "table": "NAS-Bench-201",
+            "sha256": self.sha256,
+            "c10_test": [round(self.accuracy(g, "c10_test_200"), 4) for g in genotypes],
+            "c10_val": [round(self.accuracy(g, "c10_val_200"), 4) for g in genotypes],
+            "c100_test": [
+                round(self.accuracy(g, "c100_test_200"), 4) for g in genotypes
+            ],
+            "in16_test": [
+                round(self.accuracy(g, "in16_test_200"), 4) for g in genotypes
+            ],
+            "rank": [self.rank(g) for g in genotypes],
+            "regret": [round(self.regret(g), 4) for g in genotypes],
+        }
+
+    def _cached(self, name: str) -> np.ndarray:
+        if not hasattr(self, "_columns"):
+            self._columns: dict[str, np.ndarray] = {}
+        if name not in self._columns:
+            self._columns[name] = self.column(name)
+        return self._columns[name]
