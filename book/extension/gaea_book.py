@@ -1,19 +1,22 @@
 """The book's own Sphinx extension.
 
-It does five small things:
+It does six small things:
 
 * ``{run-time}`` and ``{reading-time}`` show how long this page ran when it was built
   and how long it takes to read, so that no chapter types its own time;
 * an image without a real alternative text is a warning, and warnings fail the build;
 * a plotted figure without a caption is a warning;
 * a script that the theme lists twice is put on the page once;
-* an entry of the bibliography is a list item also for a screen reader.
+* an entry of the bibliography is a list item also for a screen reader;
+* the download menu offers the executed notebook.
 """
 
 from __future__ import annotations
 
 import math
 import re
+from pathlib import Path
+from shutil import copyfile
 from typing import Any
 
 from docutils import nodes
@@ -138,6 +141,18 @@ def mend_bibliography(
         context["body"] = context["body"].replace(old, new)
 
 
+def offer_notebook(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """The theme does this only where launch buttons are configured."""
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
+    if executed.exists():
+        offered = Path(app.outdir) / "_sources" / f"{page}.ipynb"
+        offered.parent.mkdir(parents=True, exist_ok=True)
+        copyfile(executed, offered)
+        context["ipynb_source"] = f"{page}.ipynb"
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("run-time", PageTime("run"))
     app.add_role("reading-time", PageTime("reading"))
@@ -145,5 +160,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("doctree-resolved", fill_in_times)
     app.connect("doctree-resolved", check_images)
     app.connect("html-page-context", drop_doubled_scripts, priority=900)
+    app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", mend_bibliography)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -64,8 +64,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def browser(skip_unless_ci: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    found = [shutil.which(name) for name in ("chromium", "chromium-browser", "chrome")]
-    path = next((name for name in found if name), None)
+    names = ("chromium", "chromium-browser", "google-chrome")
+    path = next((p for p in map(shutil.which, names) if p), None)
     if path is None:
         skip_unless_ci("no chromium on this machine: apt-get install chromium")
     with sync_playwright() as playwright:
@@ -118,9 +118,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Visit]]:
         contexts.append(context)
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))
-        visit.page.on(
-            "requestfailed", lambda request: visit.failed.append(request.url)
-        )
+        visit.page.on("requestfailed", lambda request: visit.failed.append(request.url))
         visit.page.on(
             "response",
             lambda answer: answer.status >= 400 and visit.failed.append(answer.url),
@@ -128,9 +126,11 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Visit]]:
         visit.page.on("pageerror", lambda error: visit.errors.append(str(error)))
         visit.page.on(
             "console",
-            lambda message: message.type == "error"
-            and not message.text.startswith(HARMLESS)
-            and visit.errors.append(message.text),
+            lambda message: (
+                message.type == "error"
+                and not message.text.startswith(HARMLESS)
+                and visit.errors.append(message.text)
+            ),
         )
         visit.page.goto(url, wait_until="load")
         visit.page.wait_for_function(

@@ -51,9 +51,7 @@ def test_page_needs_nothing_from_outside(
 
 
 @every_page
-def test_formulas_are_set(
-    path: str, book: str, open_page: Callable[..., Any]
-) -> None:
+def test_formulas_are_set(path: str, book: str, open_page: Callable[..., Any]) -> None:
     page = open_page(book + path).page
     written = page.locator("article .math").count()
     page.wait_for_function(

@@ -1,0 +1,112 @@
+"""The local Sphinx extension: times, alternative texts, doubled scripts."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+
+import pytest
+from docutils.core import publish_doctree
+
+PICTURE = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" '
+    'height="9"/></svg>'
+)
+
+
+def build(folder: Path, text: str, extension: Path) -> tuple[str, str]:
+    """A one-page site with this extension: its warnings and its page."""
+    (folder / "picture.svg").write_text(PICTURE, "utf-8")
+    (folder / "index.md").write_text(text, "utf-8")
+    (folder / "conf.py").write_text(
+        f"import sys; sys.path.insert(0, {str(extension)!r})\n"
+        "extensions = ['myst_nb', 'gaea_book']\n"
+        "nb_execution_mode = 'force'\n"
+        "nb_ipywidgets_js = {}\n",
+        "utf-8",
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "sphinx", "-q", "-b", "html", folder, folder / "out"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stderr, (folder / "out" / "index.html").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def extension(root: Path) -> Path:
+    return root / "book" / "extension"
+
+
+@pytest.mark.parametrize(
+    ("figure", "warns"),
+    [
+        ("```{figure} picture.svg\n:alt: A black square.\n\nA square.\n```", []),
+        ("```{figure} picture.svg\n\nA square.\n```", ["alternative text"]),
+        (
+            "```{figure} picture.svg\n:alt: picture.svg\n\nA square.\n```",
+            ["alternative text"],
+        ),
+        ("```{figure} picture.svg\n:alt: A black square.\n```", ["caption"]),
+        ("![](picture.svg)", ["alternative text", "caption"]),
+    ],
+)
+def test_a_figure_needs_alternative_text_and_caption(
+    figure: str, warns: list[str], tmp_path: Path, extension: Path
+) -> None:
+    stderr, _ = build(tmp_path, f"# Page\n\n{figure}\n", extension)
+    for what in ("alternative text", "caption"):
+        assert (f"has no {what}" in stderr) == (what in warns), stderr
+
+
+def test_a_page_shows_its_measured_time(tmp_path: Path, extension: Path) -> None:
+    words = "word " * 480
+    text = (
+        "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# Page\n\n"
+        "R {run-time}`unknown` A {reading-time}`unknown`\n\n"
+        f"{words}\n\n"
+        "```{code-cell} ipython3\nimport time\ntime.sleep(1.2)\n```\n"
+    )
+    _, page = build(tmp_path, text, extension)
+    assert 'R <span class="run-time">' in page
+    seconds = int(page.split('class="run-time">')[1].split(" s<")[0])
+    assert 2 <= seconds <= 30
+    assert '<span class="reading-time">3 min</span>' in page
+
+
+def test_without_code_the_role_shows_its_own_text(
+    tmp_path: Path, extension: Path
+) -> None:
+    _, page = build(tmp_path, "# Page\n\nR {run-time}`not run`\n", extension)
+    assert '<span class="run-time">not run</span>' in page
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (59.2, "1 min 0 s"), (125, "2 min 5 s")]
+)
+def test_run_time(gaea_book: ModuleType, seconds: float, words: str) -> None:
+    assert gaea_book.run_time(seconds) == words
+
+
+def test_reading_time_counts_prose_only(gaea_book: ModuleType) -> None:
+    code = "::\n\n" + "    word word word\n" * 1000
+    tree = publish_doctree("word " * 330 + code, settings_overrides=QUIET)
+    assert gaea_book.reading_time(tree) == "2 min"
+
+
+QUIET = {"warning_stream": io.StringIO()}
+
+
+def test_a_script_is_kept_once(gaea_book: ModuleType) -> None:
+    def script(name: str | None, body: str | None = None) -> SimpleNamespace:
+        return SimpleNamespace(filename=name, attributes={"body": body})
+
+    files = [script(None, "const A = 1"), script("x.js"), script("", "const A = 1")]
+    context = {"script_files": files}
+    gaea_book.drop_doubled_scripts(None, "", "", context, None)
+    assert context["script_files"] == files[:2]
