@@ -144,8 +144,8 @@ def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], 
         raise InputError(f"cannot read {path}: {error.strerror}") from None
     if expected is not None and digest != expected:
         raise InputError(
-            f"{path} has sha256 {digest[:12]}..., not {expected[:12]}...: it is damaged "
-            "or another file; fetch it again"
+            f"{path} has sha256 {digest[:12]}..., not {expected[:12]}...: "
+            "it is damaged or another file; fetch it again"
         )
     try:
         with np.load(path, allow_pickle=False) as file:

@@ -250,8 +250,7 @@ def cached_search(task: Task, cache: str) -> Run:
     if path.exists():
         return Run.load(path)
     checkpoint = path.with_suffix(".pt")
-    for run in search(where, data, chosen, budget, task.seed, checkpoint=checkpoint):
-        pass
+    *_, run = search(where, data, chosen, budget, task.seed, checkpoint=checkpoint)
     run.save(path)
     os.remove(checkpoint)
     return run

@@ -99,7 +99,7 @@ class NasBench201:
         return float(self._cached(column)[self.index(cell)])
 
     def rank(self, cell: str | int, column: str = "c10_test_200") -> int:
-        """1 for the best of all cells; cells of equal accuracy share the better rank."""
+        """1 for the best of all cells; equal accuracies share the better rank."""
         values = self._cached(column)
         return int((values > values[self.index(cell)]).sum()) + 1
 

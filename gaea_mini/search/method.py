@@ -35,9 +35,9 @@ class Method:
         require_positive("lr_theta", self.update.lr)
         if self.relaxation.on == "logits" and self.update.on == "simplex":
             raise InputError(
-                f"{self.name}: the update keeps theta on the simplex but the relaxation "
-                "still applies a softmax to it, which flattens a vertex to "
-                "e/(e+O-1); use Mixture(on='simplex')"
+                f"{self.name}: the update keeps theta on the simplex but the "
+                "relaxation still applies a softmax to it, which flattens a vertex "
+                "to e/(e+O-1); use Mixture(on='simplex')"
             )
         if self.relaxation.on == "simplex" and self.update.on == "logits":
             raise InputError(

@@ -1,4 +1,4 @@
-"""Relaxations: how architecture parameters become the mixture weights of the supernet."""
+"""Relaxations: how architecture parameters become the supernet's mixture weights."""
 
 from dataclasses import dataclass
 from typing import Literal

@@ -1,4 +1,4 @@
-"""The record of a search: one small JSON file that figures and widgets are made from."""
+"""The record of a search: one small JSON file; figures and widgets are made from it."""
 
 import json
 import os
@@ -126,7 +126,7 @@ def environment(device: torch.device) -> dict[str, Any]:
     """Versions, machine class, device, threads and commit of this process."""
     return {
         "python": platform.python_version(),
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),
         "numpy": np.__version__,
         "gaea_mini": gaea_mini.__version__,
         "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",

@@ -49,7 +49,8 @@ class State:
                 budget.cells,
                 form,
             )
-        self.network = network.to(device, memory_format=torch.channels_last)
+        # Channels last in memory: the fast cell's split and sums need no copies.
+        self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.weights = list(self.network.parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights,

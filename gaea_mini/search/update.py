@@ -26,7 +26,7 @@ class EG(torch.optim.Optimizer):
     *before* the division, so that rows sum to 1 and no operation is lost for good.
 
     Args:
-      params: tensors (..., O), rows >= 0 and summing to 1. Modified in place by ``step``.
+      params: tensors (..., O), rows >= 0 that sum to 1; ``step`` changes them in place.
       lr: eta > 0.
       floor: smallest weight before normalising; 1e-5 in the authors' code.
 
@@ -51,7 +51,9 @@ class EG(torch.optim.Optimizer):
                     )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], float] | None = None) -> float | None:
+    def step(  # type: ignore[override]
+        self, closure: Callable[[], float] | None = None
+    ) -> float | None:
         """One multiplicative step, in place, with the gradients in ``.grad``."""
         loss = None
         if closure is not None:
@@ -104,7 +106,7 @@ class LogitsAdam:
     on = "logits"
 
     def start(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
-        return 1e-3 * torch.randn(shape, generator=generator)
+        return near_zero(shape, generator)
 
     def optimizer(self, parameters: Tensor) -> torch.optim.Optimizer:
         require_positive("lr_theta", self.lr)
@@ -123,11 +125,17 @@ class LogitsSGD:
     lr: float = 0.1
     on = "logits"
 
-    start = LogitsAdam.start
+    def start(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        return near_zero(shape, generator)
 
     def optimizer(self, parameters: Tensor) -> torch.optim.Optimizer:
         require_positive("lr_theta", self.lr)
         return torch.optim.SGD([parameters], self.lr)
+
+
+def near_zero(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Logits at the start, as in DARTS: 1e-3 times a normal draw."""
+    return 1e-3 * torch.randn(shape, generator=generator)
 
 
 Update = ExponentiatedGradient | LogitsAdam | LogitsSGD

@@ -1,0 +1,368 @@
+"""The command line: ``python -m gaea_mini --help``.
+
+Bad input ends with one line on standard error and status 2; nothing is half-written.
+"""
+
+import argparse
+import os
+import sys
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+import gaea_mini
+from gaea_mini.errors import InputError
+
+EPILOG = """examples:
+  python -m gaea_mini search --preset tiny --out run.json
+  python -m gaea_mini search --space nasbench201 --method gaea-darts --lr-theta 1 \\
+      --data cifar10_9k.npz --preset cpu --nb201 nb201.csv.gz --out run.json
+  python -m gaea_mini show run.json --html run.html
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns the exit status."""
+    try:
+        options = build_parser().parse_args(arguments)
+        options.run(options)
+    except InputError as error:
+        return _complain(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        return _complain(f"{place}{error.strerror or error}")
+    except KeyboardInterrupt:
+        print("gaea_mini: stopped", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser() -> Parser:
+    """All commands and their options."""
+    parser = Parser(
+        prog="python -m gaea_mini",
+        description="Weight-sharing neural architecture search, small enough to read.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=gaea_mini.__version__)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True)
+    _add_search(commands)
+
+    lookup = commands.add_parser("lookup", help="what NAS-Bench-201 says of a cell")
+    lookup.add_argument("cell", help="arch string, six digits, or official index")
+    _add_table(lookup, required=True)
+    lookup.set_defaults(run=run_lookup)
+
+    show = commands.add_parser("show", help="make a page of one or two recorded runs")
+    show.add_argument("records", nargs="+", type=Path, help="files written by search")
+    show.add_argument(
+        "--html",
+        type=Path,
+        required=True,
+        help="the page to write: one file with the player, needs no network",
+    )
+    show.set_defaults(run=run_show)
+
+    methods = commands.add_parser("methods", help="list the methods and their parts")
+    methods.set_defaults(run=run_methods)
+    spaces = commands.add_parser("spaces", help="list the search spaces")
+    spaces.set_defaults(run=run_spaces)
+    _add_records(commands)
+    return parser
+
+
+def _add_search(commands: Any) -> None:
+    search = commands.add_parser(
+        "search",
+        help="search for a cell",
+        description="Search for a cell and write the record of the search.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    add = search.add_argument
+    add("--space", default="compact", help="search space; see 'spaces'")
+    add(
+        "--without",
+        nargs="*",
+        metavar="OP",
+        help="operations left out; by default 'none', as in the paper. "
+        "'--without' alone keeps all",
+    )
+    add("--method", default="gaea-darts", help="method; see 'methods'")
+    add("--objective", default="bilevel", help="'bilevel' or 'single-level'")
+    add(
+        "--passes",
+        type=int,
+        default=2,
+        help="single-level only: 2 takes turns on two minibatches, as the authors do; "
+        "1 takes both gradients from one backward pass",
+    )
+    add(
+        "--data",
+        default="fashion",
+        help="'fashion' (shipped), 'cifar10', 'cifar100' or 'fashion-mnist' "
+        "(torchvision), or the path of a .npz",
+    )
+    add(
+        "--preset",
+        default="tiny",
+        help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
+        "paper's setting)",
+    )
+    add("--seed", type=int, default=0, help="of everything random")
+    add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
+    add("--out", type=Path, help="where the record goes (JSON)")
+    add(
+        "--checkpoint",
+        type=Path,
+        help="file to continue from if it is there, and to write after every epoch",
+    )
+    _add_table(search, required=False)
+    group = search.add_argument_group("numbers that replace the preset's")
+    group.add_argument("--lr-theta", type=float, help="step of theta or of the logits")
+    group.add_argument("--lr-w", type=float, help="first step of the weights")
+    for name, meaning in {
+        "epochs": "epochs of the search",
+        "channels": "channels of the first stage",
+        "cells": "cells in each of the three stages",
+        "size": "pixels along a side",
+        "pictures": "pictures in all",
+        "batch": "pictures in a minibatch",
+    }.items():
+        group.add_argument(f"--{name}", type=int, help=meaning)
+    search.set_defaults(run=run_search)
+
+
+def _add_records(commands: Any) -> None:
+    records = commands.add_parser(
+        "records",
+        help="run the recorded searches that the book reads (hours; resumes)",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    records.add_argument(
+        "names", nargs="*", help="recipes; all of them if none is named"
+    )
+    _add_table(records, required=False)
+    records.add_argument(
+        "--cifar10",
+        default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
+        help="CIFAR-10 for the recipes that need it: a .npz, or torchvision's",
+    )
+    records.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once")
+    records.add_argument("--records", type=Path, default=Path("book/records"))
+    records.add_argument("--cache", type=Path, default=Path("_build/records"))
+    records.set_defaults(run=run_records)
+
+
+def _add_table(parser: argparse.ArgumentParser, required: bool) -> None:
+    default = os.environ.get("GAEA_MINI_NB201")
+    parser.add_argument(
+        "--nb201",
+        type=Path,
+        default=default,
+        required=required and default is None,
+        metavar="FILE",
+        help="compact table of NAS-Bench-201 (also $GAEA_MINI_NB201)",
+    )
+
+
+def run_search(options: argparse.Namespace) -> None:
+    """Search with a progress bar; write the record; say what was found."""
+    from tqdm import tqdm
+
+    from gaea_mini.data import load
+    from gaea_mini.evaluate import NasBench201
+    from gaea_mini.search import search
+    from gaea_mini.supernet import space
+
+    where = space(options.space)
+    left_out = options.without
+    if left_out is None:
+        left_out = [name for name in where.operations if name == "none"]
+    where = where.without(*left_out)
+    chosen, budget = _method(options), _budget(options)
+    device = _device(options.device)
+    for path in (options.out, options.checkpoint):
+        if path is not None:
+            require_writable(path)
+    table = NasBench201(options.nb201) if options.nb201 else None
+    data = load(options.data, budget.size, budget.pictures)
+    epochs = search(
+        where, data, chosen, budget, options.seed, device, options.checkpoint
+    )
+    title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
+    with tqdm(total=budget.epochs, desc=title, unit="epoch") as bar:
+        for run in epochs:
+            bar.n = run.epoch
+            loss = run.loss_w[-1]
+            bar.set_postfix_str(
+                ("" if loss is None else f"loss {loss:.3f}, ")
+                + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
+            )
+    cell = run.genotype[-1]
+    print(f"cell {cell}")
+    print(
+        f"held-out accuracy with shared weights: {run.accuracy_supernet[-1]:.2f} % "
+        f"before rounding, {run.accuracy_rounded[-1]:.2f} % after; "
+        f"{run.seconds[-1]:.0f} s"
+    )
+    if table is not None:
+        if where.name == "nasbench201":
+            run.truth = table.truth(run.genotype)
+            print(
+                f"true CIFAR-10 test accuracy {table.accuracy(cell):.2f} %, "
+                f"regret {table.regret(cell):.2f} points, "
+                f"rank {table.rank(cell)} of {len(table.rows)}"
+            )
+        else:
+            print(f"no true accuracy: the table is of nasbench201, not of {where.name}")
+    if options.out is not None:
+        _save(run, options.out)
+
+
+def run_lookup(options: argparse.Namespace) -> None:
+    """Print all columns of one cell."""
+    from gaea_mini.evaluate import NasBench201
+
+    for name, value in NasBench201(options.nb201).lookup(options.cell).items():
+        print(
+            f"{name:24} {value:g}" if isinstance(value, float) else f"{name:24} {value}"
+        )
+
+
+def run_show(options: argparse.Namespace) -> None:
+    """Write the page of one or two runs."""
+    from gaea_mini.search import Run
+    from gaea_mini.show import write_page
+
+    require_writable(options.html)
+    runs = [Run.load(path).to_dict() for path in options.records]
+    write_page(runs, options.html)
+    print(f"written to {options.html}")
+
+
+def run_methods(options: argparse.Namespace) -> None:
+    """List the methods with their parts and default steps."""
+    from gaea_mini.search import METHODS
+
+    for name, build in METHODS.items():
+        built = build()
+        print(f"{name:12} {built.relaxation} {built.update}")
+    print("objectives: bilevel, single-level")
+
+
+def run_spaces(options: argparse.Namespace) -> None:
+    """List the search spaces."""
+    from gaea_mini.supernet import SPACES
+
+    for name, where in SPACES.items():
+        print(f"{name:12} {where.size:6} cells, {', '.join(where.operations)}")
+
+
+def run_records(options: argparse.Namespace) -> None:
+    """Run recipes, resuming where they stopped."""
+    from gaea_mini.recipes import RECIPES, Kitchen, recipe_named
+
+    names = options.names or list(RECIPES)
+    for name in names:
+        recipe_named(name)
+    kitchen = Kitchen(
+        options.records, options.cache, options.nb201, options.cifar10, options.jobs
+    )
+    for name in names:
+        kitchen.cook(name)
+
+
+def _method(options: argparse.Namespace) -> Any:
+    from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
+
+    if options.objective not in OBJECTIVES:
+        raise InputError(
+            f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
+        )
+    single = options.objective == "single-level"
+    objective = SingleLevel(options.passes) if single else Bilevel()
+    return method(options.method, options.lr_theta, objective)
+
+
+def _budget(options: argparse.Namespace) -> Any:
+    from gaea_mini.search import PRESETS
+
+    if options.preset not in PRESETS:
+        raise InputError(
+            f"no preset {options.preset!r}; there are {', '.join(PRESETS)}"
+        )
+    names = ("epochs", "channels", "cells", "size", "pictures", "batch", "lr_w")
+    given = {name: getattr(options, name) for name in names}
+    changes = {name: value for name, value in given.items() if value is not None}
+    return replace(PRESETS[options.preset], **changes)
+
+
+def _device(name: str) -> str:
+    """A device that is really there."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name).type
+        if kind == "cuda" and not torch.cuda.is_available():
+            raise InputError(f"--device {name}: no CUDA device here; take --device cpu")
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"--device {name}: {reason}; take auto, cpu or cuda") from None
+    return name
+
+
+def require_writable(path: Path) -> None:
+    """Make sure, before hours of work, that a file can be written at ``path``."""
+    try:
+        if path.is_dir():
+            raise InputError(f"cannot write {path}: it is a folder; name a file")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; choose another place"
+        ) from None
+
+
+def _save(run: Any, path: Path) -> None:
+    """Write the record; if the place fails now, keep it in the temporary folder."""
+    try:
+        run.save(path)
+    except OSError as error:
+        spare = Path(tempfile.gettempdir()) / f"gaea_mini-{os.getpid()}-{path.name}"
+        run.save(spare)
+        raise InputError(
+            f"cannot write {path}: {error.strerror}; the record is in {spare}"
+        ) from None
+    print(f"record written to {path}")
+
+
+def short(arch: str) -> str:
+    """An arch string in few letters, for the progress bar.
+
+    >>> short("|nor_conv_3x3~0|+|none~0|skip_connect~1|")
+    '3x3/none,skip'
+    """
+    names = {"skip_connect": "skip", "avg_pool_3x3": "pool"}
+    nodes = []
+    for group in arch.split("+"):
+        found = [part.split("~")[0] for part in group.strip("|").split("|")]
+        nodes.append(",".join(names.get(o, o.replace("nor_conv_", "")) for o in found))
+    return "/".join(nodes)
+
+
+def _complain(message: str) -> int:
+    print(f"gaea_mini: {message}", file=sys.stderr)
+    return 2
