@@ -64,23 +64,24 @@ def drifted(source: Path) -> str | None:
 
 
 def lay_out(source: Path) -> None:
-    """Format the code cells of a source in place."""
+    """Lay out the code cells of a source in place, their imports too."""
+    name = str(source.with_suffix(".py"))
 
     def one(match: re.Match[str]) -> str:
         code = match["code"]
         if not code.strip() or code.lstrip().startswith(("%", "!")):
             return match[0]
-        command = [sys.executable, "-m", "ruff", "format", "--stdin-filename"]
-        done = subprocess.run(
-            [*command, str(source.with_suffix(".py"))],
-            input=code,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
+        for command in (["check", "--select=I", "--fix", "--quiet"], ["format"]):
+            code = subprocess.run(
+                [sys.executable, "-m", "ruff", *command, "--stdin-filename", name],
+                input=code,
+                capture_output=True,
+                text=True,
+                check=True,
+            ).stdout
         start = match.start("code") - match.start()
         end = match.end("code") - match.start()
-        return match[0][:start] + done.stdout + match[0][end:]
+        return match[0][:start] + code + match[0][end:]
 
     before = source.read_text("utf-8")
     after = CODE_CELL.sub(one, before)

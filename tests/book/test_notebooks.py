@@ -54,7 +54,10 @@ def test_layout_changes_code_and_nothing_else(
     notebooks: ModuleType, tmp_path: Path
 ) -> None:
     source = tmp_path / "page.md"
-    text = "# A\n\n```{code-cell} ipython3\n:tags: [x]\n\na=1 +2\n```\n\n`a=1`\n"
-    source.write_text(text, "utf-8")
+    text = "# A\n\n```{code-cell} ipython3\n:tags: [x]\n\nimport b\nimport a\na=1 +2\n"
+    source.write_text(text + "```\n\n`a=1`\n", "utf-8")
     notebooks.lay_out(source)
-    assert source.read_text("utf-8") == text.replace("\n\na=1 +2", "\n\na = 1 + 2")
+    wanted = text.replace(
+        "import b\nimport a\na=1 +2", "import a\nimport b\n\na = 1 + 2"
+    )
+    assert source.read_text("utf-8") == wanted + "```\n\n`a=1`\n"
