@@ -39,7 +39,7 @@ def layout(edges: Sequence[Sequence[int]]) -> dict[str, Any]:
         return {
             "width": 400,
             "height": 208,
-            "nodes": [[52, 102], [152, 34], [248, 102], [348, 102]],
+            "nodes": [[50, 102], [150, 34], [240, 102], [350, 102]],
             "bends": [bends.get(pair, 0) for pair in pairs],
             "strand": 19,
         }
@@ -60,7 +60,7 @@ def layout(edges: Sequence[Sequence[int]]) -> dict[str, Any]:
         "height": round(above + below),
         "nodes": [[round(50 + step * i, 1), round(above, 1)] for i in range(count)],
         "bends": [round(rise * arc, 1) for arc in arcs],
-        "strand": 10,
+        "strand": 13,
     }
 
 

@@ -1,0 +1,397 @@
+// ArchitecturePlayer: one to four recorded searches on one clock.
+// The model holds runs (see trim.py) and epoch. First the pure functions, tested under
+// node; then the parts that draw; then the clock.
+
+export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
+
+export const valueAt = (values, epoch) => values[clamp(epoch, 0, values.length - 1)];
+
+// theta of each state as one row of numbers.
+export const flatten = (theta) => theta.map((state) => Float64Array.from(state.flat(2)));
+
+// theta at time t, between two states in proportion. A mixture of two points of the
+// simplex is on the simplex, so the moving picture never leaves it.
+export function stateAt(frames, t, out) {
+  const at = clamp(t, 0, frames.length - 1);
+  const i = Math.floor(at), next = valueAt(frames, i + 1);
+  for (let j = 0; j < out.length; j++) {
+    out[j] = frames[i][j] + (at - i) * (next[j] - frames[i][j]);
+  }
+  return out;
+}
+
+// One line per operation, side by side: distance of its middle from the edge, width.
+export function strands(row, width) {
+  let used = 0;
+  return Array.from(row, (weight) => {
+    const offset = width * (0.5 - used - weight / 2);
+    used += weight;
+    return { offset, width: weight * width };
+  });
+}
+
+// The line beside an edge from p to q. A bent edge is an arc of a circle, and the
+// line beside it has the same centre. (cell.py draws the same in the printed figure.)
+export function strandPath([px, py], [qx, qy], bend, offset) {
+  const dx = qx - px, dy = qy - py, chord = Math.hypot(dx, dy);
+  const nx = dy / chord, ny = -dx / chord;
+  const f = (x) => x.toFixed(2);
+  if (Math.abs(bend) < 0.5) {
+    const x = nx * offset, y = ny * offset;
+    return `M${f(px + x)} ${f(py + y)}L${f(qx + x)} ${f(qy + y)}`;
+  }
+  const side = Math.sign(bend);
+  const radius = (chord * chord / 4 + bend * bend) / (2 * Math.abs(bend));
+  const cx = (px + qx) / 2 + nx * (bend - side * radius);
+  const cy = (py + qy) / 2 + ny * (bend - side * radius);
+  const r = radius + side * offset, k = r / radius;
+  const flags = `0 ${Math.abs(bend) > chord / 2 ? 1 : 0} ${side > 0 ? 1 : 0}`;
+  return `M${f(cx + (px - cx) * k)} ${f(cy + (py - cy) * k)}`
+    + `A${f(r)} ${f(r)} ${flags} ${f(cx + (qx - cx) * k)} ${f(cy + (qy - cy) * k)}`;
+}
+
+export function middle([px, py], [qx, qy], bend) {
+  const lift = bend / Math.hypot(qx - px, qy - py);
+  return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
+}
+
+// The largest weight of a row, where it is, and how far it leads.
+export function lead(row) {
+  let first = 0, second = -1;
+  for (let o = 1; o < row.length; o++) {
+    if (row[o] > row[first]) { second = first; first = o; }
+    else if (second < 0 || row[o] > row[second]) second = o;
+  }
+  return { operation: first, weight: row[first], gap: second < 0 ? 1 : row[first] - row[second] };
+}
+
+// The edges with the smallest and the largest entropy. alike: there is no difference.
+export function decided(rows) {
+  const h = rows.map((row) => row.reduce((sum, x) => (x > 0 ? sum - x * Math.log(x) : sum), 0));
+  const most = h.indexOf(Math.min(...h)), least = h.indexOf(Math.max(...h));
+  return { most, least, alike: h[least] - h[most] < 1e-3 };
+}
+
+// An arch string in one piece per node; other text stays whole.
+export function breakCell(text) {
+  return text.startsWith("|") ? text.split(/(?<=\|)(?=\+\|)/) : [text];
+}
+
+// Round numbers that lie in [low, high], about `count` of them.
+export function ticks(low, high, count) {
+  const raw = Math.max(high - low, 1e-9) / count;
+  const power = 10 ** Math.floor(Math.log10(raw));
+  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
+  const out = [];
+  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
+    out.push(+(i * step).toPrecision(12));
+  }
+  return out;
+}
+
+// An SVG path through values; null leaves a gap.
+export function linePath(values, x, y) {
+  let pen = "M", out = "";
+  values.forEach((value, i) => {
+    if (value !== null) out += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+    pen = value === null ? "M" : "L";
+  });
+  return out;
+}
+
+// Where the clock stands after some seconds. A run plays in 12 s at most. Where less
+// motion is asked for: separate steps, two a second, at most 40 of them.
+export function advance(t, seconds, last, speed, reduced) {
+  if (!reduced) return Math.min(last, t + seconds * speed * Math.max(3, last / 12));
+  return Math.min(last, Math.floor(t) + Math.floor(seconds * 2 * speed) * Math.ceil(last / 40));
+}
+
+// ---- drawing -------------------------------------------------------------------------
+
+const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
+
+function make(node, attributes, children) {
+  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
+  node.append(...children);
+  return node;
+}
+const h = (tag, attributes = {}, ...children) =>
+  make(document.createElement(tag), attributes, children);
+const s = (tag, attributes = {}, ...children) =>
+  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+
+function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+// The cell graph: a strand per operation on each edge, a badge with the leading one.
+function cellGraph(run, kind) {
+  const { width, height, nodes, bends, strand } = run.layout;
+  const dense = run.edges.length > 8, ops = run.operations;
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "gp-graph", role: "img",
+    "aria-label": `Cell graph of ${run.label}${kind}: ${nodes.length} nodes, ${run.edges.length} `
+      + "edges, one strand per operation on each edge, as wide as its weight. "
+      + "The table that follows gives the weights." });
+  const lines = run.edges.map(() => ops.map(({ colour }) =>
+    svg.appendChild(s("path", { stroke: colour, fill: "none" }))));
+  nodes.forEach(([x, y], i) => svg.append(
+    s("circle", { cx: x, cy: y, r: dense ? 12 : 15 }), s("text", { x, y }, String(i))));
+  const [first, last] = [nodes[0], nodes[nodes.length - 1]];
+  svg.append(s("text", { x: first[0] - 30, y: first[1], class: "gp-end" }, "in"),
+    s("text", { x: last[0] + 33, y: last[1], class: "gp-end" }, "out"));
+  const badges = dense ? [] : run.edges.map(([from, to], e) => {
+    const [x, y] = middle(nodes[from], nodes[to], bends[e]);
+    const box = s("rect", { x: x - 19, y: y - 10, width: 38, height: 20, rx: 10 });
+    const text = s("text", { x, y });
+    svg.append(s("g", { class: "gp-badge" }, box, text));
+    return { box, text };
+  });
+  return { el: svg, draw(rows) {
+    rows.forEach((row, e) => {
+      const [from, to] = run.edges[e];
+      strands(row, strand).forEach((one, o) => {
+        lines[e][o].setAttribute("d", strandPath(nodes[from], nodes[to], bends[e], one.offset));
+        // A hair of space between strands, but no strand may vanish in it.
+        const drawn = one.width - Math.min(0.7, one.width / 4);
+        lines[e][o].setAttribute("stroke-width", drawn.toFixed(2));
+      });
+      if (dense) return;
+      const { operation, gap } = lead(row), tie = gap < 5e-4;
+      setText(badges[e].text, tie ? "tie" : ops[operation].short);
+      badges[e].box.setAttribute("stroke", tie ? "currentColor" : ops[operation].colour);
+      badges[e].box.setAttribute("stroke-dasharray", gap < 0.02 ? "3 2.5" : "none");
+    });
+  } };
+}
+
+// theta as a table, one row per edge: every number with its bar, the largest marked.
+function thetaTable(run, kind) {
+  const head = h("tr", {}, h("th", { scope: "col" }, "edge"), ...run.operations.map((o) =>
+    h("th", { scope: "col", title: o.name }, h("i", { style: `background:${o.colour}` }), o.short)));
+  const body = h("tbody");
+  const cells = run.edges.map(([from, to]) => {
+    const row = run.operations.map(({ colour }) => {
+      const bar = h("i", { style: `background:${colour}` }), number = h("b");
+      return { td: h("td", {}, h("div", {}, number, h("span", {}, bar))), bar, number };
+    });
+    body.append(h("tr", {}, h("th", { scope: "row" }, `${from}→${to}`), ...row.map((c) => c.td)));
+    return row;
+  });
+  const ops = run.operations.length;
+  const el = h("table", { class: `gp-theta${ops > 5 ? " gp-many" : ""}`, style: `--uniform:${100 / ops}%` },
+    h("caption", {}, `Weights θ${kind || " on every edge"}`), h("thead", {}, head), body);
+  return { el, draw(rows, exact) {
+    cells.forEach((row, e) => {
+      const first = lead(exact[e]), tie = first.gap < 5e-4;
+      row.forEach(({ td, bar, number }, o) => {
+        bar.style.transform = `scaleX(${rows[e][o].toFixed(4)})`;
+        setText(number, exact[e][o].toFixed(2));
+        td.classList.toggle("gp-lead", o === first.operation && !tie);
+      });
+    });
+  } };
+}
+
+// One run: title, graph and weights of each kind of cell, read-out, rounded cell.
+function panel(run) {
+  const [kinds, edges, ops] = [run.kinds.length, run.edges.length, run.operations.length];
+  const frames = flatten(run.theta), now = new Float64Array(kinds * edges * ops);
+  const named = (k) => (kinds > 1 ? `, ${run.kinds[k]}` : "");
+  const parts = run.kinds.flatMap((_, k) => [cellGraph, thetaTable].map((part) =>
+    ({ k, ...part(run, named(k)) })));
+  const read = h("p"), cell = h("code");
+  const live = h("div", { class: "gp-read", "aria-live": "polite", "aria-atomic": "true" },
+    read, h("small", {}, "Cell after rounding"), cell);
+  const el = h("section", { "aria-label": run.label }, h("p", { class: "gp-title" }, run.label),
+    ...parts.map((part) => part.el), live);
+  const split = (flat) => Array.from({ length: kinds * edges }, (_, i) => flat.subarray(i * ops, (i + 1) * ops));
+  const moving = split(now);
+  const say = (i, row) => {
+    const { operation, weight } = lead(row), [from, to] = run.edges[i % edges];
+    const kind = kinds > 1 ? `${run.kinds[Math.floor(i / edges)]} ` : "";
+    return `${kind}${from}→${to}, ${run.operations[operation].short} ${weight.toFixed(2)}`;
+  };
+  return { el, live, draw(t, epoch) {
+    stateAt(frames, t, now);
+    const at = clamp(epoch, 0, frames.length - 1), exact = split(frames[at]);
+    parts.forEach(({ k, draw }) => {
+      const part = [k * edges, (k + 1) * edges];
+      draw(moving.slice(...part), exact.slice(...part));
+    });
+    const { most, least, alike } = decided(exact);
+    setText(read, `Epoch ${at}${at < epoch ? ", the last of this run" : ""}: entropy `
+      + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "All edges have the same entropy."
+      : `Most decided edge: ${say(most, exact[most])}. Least decided: ${say(least, exact[least])}.`));
+    const text = run.genotype[at];
+    if (cell.dataset.cell === text) return;
+    cell.dataset.cell = text;
+    cell.replaceChildren(...breakCell(text).map((piece) => h("span", {},
+      ...piece.split(/(?<=\|)(?=\w)/).flatMap((bit) => [bit, h("wbr")]))));
+  } };
+}
+
+// Curves of all runs over the epochs. A pointer on them moves the clock.
+function chart(runs, last, pick, levels, seek, heading) {
+  const svg = s("svg", { class: "gp-chart", role: "img" });
+  const numbers = runs.map(() => h("b"));
+  const key = h("div", { class: "gp-key" }, ...runs.map((run, i) => h("span", {},
+    s("svg", { width: 26, height: 8, "aria-hidden": "true" },
+      s("path", { d: "M1 4H25", stroke: run.colour, "stroke-dasharray": DASHES[i] })),
+    `${run.label} `, numbers[i])));
+  const el = h("figure", {}, h("figcaption", {}, heading), key, svg);
+  const digits = levels.length ? 3 : 1, bottom = 22, left = 38, right = 10, top = 18, tall = 156;
+  let x, y, past, rule, dots, epochAt;
+  const lay = (width) => {
+    const found = runs.map((run) => (pick(run) || []).filter((v) => v !== null));
+    const all = found.flat().concat(levels.map(([value]) => value));
+    const high = Math.max(...all) * (digits === 3 ? 1.04 : 1);
+    const low = digits === 3 ? 0 : Math.min(...all), span = high - low || 1;
+    const wide = width - left - right, end = width - right;
+    x = (epoch) => left + wide * (last ? epoch / last : 0);
+    y = (value) => top + (tall - top - bottom) * (1 - (value - low) / span);
+    epochAt = (px) => Math.round((px - left) / wide * last);
+    past = s("svg", { height: tall });
+    rule = s("path", { class: "gp-rule", d: `M0 ${top}V${tall - bottom}` });
+    dots = runs.map((run) => s("circle", { r: 4, fill: run.colour }));
+    const curves = (name) => runs.map((run, i) => s("path", { class: name, stroke: run.colour,
+      "stroke-dasharray": DASHES[i], d: linePath(pick(run) || [], x, y) }));
+    past.append(...curves("gp-past"));
+    svg.setAttribute("viewBox", `0 0 ${width} ${tall}`);
+    svg.setAttribute("aria-label", "Curves over epochs. " + runs.map((run, i) => (found[i].length
+      ? `${run.label}: from ${found[i][0].toFixed(digits)} to ${found[i].at(-1).toFixed(digits)}, lowest `
+        + Math.min(...found[i]).toFixed(digits) : `${run.label}: not known`)).join(". "));
+    svg.replaceChildren(
+      ...ticks(low, high, 4).flatMap((v) => [s("path", { class: "gp-grid", d: `M${left} ${y(v)}H${end}` }),
+        s("text", { x: left - 6, y: y(v), "text-anchor": "end" }, String(v))]),
+      ...ticks(0, last, width / 90).filter(Number.isInteger).map((v) =>
+        s("text", { x: x(v), y: tall - 8, "text-anchor": "middle" }, String(v))),
+      ...levels.flatMap(([v, name]) => [s("path", { class: "gp-level", d: `M${left} ${y(v)}H${end}` }),
+        s("text", { x: end, y: y(v) - 8, "text-anchor": "end" }, name)]),
+      ...curves("gp-future"), rule, past, ...dots);
+  };
+  const point = (event) => { if (event.buttons) seek(epochAt(event.offsetX)); };
+  svg.addEventListener("pointerdown", point);
+  svg.addEventListener("pointermove", point);
+  return { el, lay, draw(t, epoch) {
+    past.setAttribute("width", x(t).toFixed(1));
+    rule.setAttribute("transform", `translate(${x(t).toFixed(1)})`);
+    runs.forEach((run, i) => {
+      const series = pick(run) || [null], from = Math.floor(t);
+      const a = valueAt(series, from), b = valueAt(series, from + 1) ?? a;
+      dots[i].style.display = a === null ? "none" : "";
+      dots[i].setAttribute("cx", x(Math.min(t, series.length - 1)).toFixed(1));
+      dots[i].setAttribute("cy", y(a + (t - from) * (b - a)).toFixed(1));
+      const number = valueAt(series, epoch);
+      setText(numbers[i], number === null ? "–" : number.toFixed(digits));
+    });
+  } };
+}
+
+// ---- the clock -----------------------------------------------------------------------
+
+const MEASURES = { truth: "True test accuracy of the cell, %",
+  rounded: "Accuracy after rounding, %", supernet: "Accuracy before rounding, %" };
+
+const options = (pairs) => pairs.map(([value, name]) => h("option", { value }, name));
+
+function build(model, el) {
+  const runs = model.get("runs"), labels = runs.map((run) => run.label).join(" and ");
+  const last = Math.max(...runs.map((run) => run.theta.length)) - 1;
+  const clock = { t: clamp(model.get("epoch"), 0, last), playing: false, before: 0, asked: 0, saved: 0 };
+  const epochNow = () => Math.floor(clock.t + 1e-9);
+  const button = h("button", { type: "button" });
+  const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Epoch" });
+  const count = h("output", { "aria-hidden": "true" });
+  const speed = h("select", { "aria-label": "Speed" }, ...options([0.5, 1, 2, 4].map((v) => [v, `${v}×`])));
+  speed.value = "1";
+  const panels = runs.map(panel);
+  const sizes = [...new Set(runs.map((run) => run.operations.length))];
+  const charts = [chart(runs, last, (run) => run.entropy,
+    sizes.map((o) => [Math.log(o), `ln ${o}, uniform`]), seek, "Entropy of θ, nats")];
+  const known = Object.entries(MEASURES).filter(([key]) => runs.some((run) => run[key]));
+  if (known.length) {
+    const select = h("select", { "aria-label": "Quantity of the second chart" }, ...options(known));
+    select.addEventListener("change", () => { relay(); ask(); });
+    charts.push(chart(runs, last, (run) => run[select.value], [], seek, select));
+  }
+  const root = h("div", { class: "gp", role: "group", "aria-label": `Architecture player: ${labels}` },
+    h("div", { class: "gp-panels", "data-runs": runs.length }, ...panels.map((part) => part.el)),
+    h("div", { class: "gp-charts" }, ...charts.map((part) => part.el)),
+    h("div", { class: "gp-controls" }, button, h("label", {}, h("span", {}, "Epoch"), slider), count, speed));
+  el.replaceChildren(root);
+
+  function draw() {
+    clock.asked = 0;
+    const epoch = epochNow();
+    [...panels, ...charts].forEach((part) => part.draw(clock.t, epoch));
+    slider.value = epoch;
+    slider.setAttribute("aria-valuetext", `epoch ${epoch} of ${last}`);
+    setText(count, `${epoch} / ${last}`);
+  }
+  // Any number of moves between two frames cost one drawing.
+  function ask() { clock.asked ||= requestAnimationFrame(draw); }
+  function relay() { charts.forEach((part) => part.lay(Math.max(200, part.el.clientWidth || 320))); }
+  // A kernel, if there is one, hears of the epoch ten times a second at most.
+  function tell(now) {
+    if (model.get("epoch") !== epochNow()) model.set("epoch", epochNow());
+    if (now && now - clock.saved < 100) return;
+    clock.saved = now || 0;
+    model.save_changes();
+  }
+  function play(on) {
+    clock.playing = on;
+    clock.before = performance.now();
+    button.classList.toggle("gp-on", on);
+    setText(button, on ? "Pause" : "Play");
+    // While it plays, a screen reader hears nothing; after that, each new state.
+    panels.forEach(({ live }) => live.setAttribute("aria-live", on ? "off" : "polite"));
+    if (on) requestAnimationFrame(frame);
+  }
+  function seek(epoch) {
+    play(false);
+    clock.t = clamp(epoch, 0, last);
+    tell();
+    ask();
+  }
+  function frame(now) {
+    if (!clock.playing) return;
+    const seconds = clamp((now - clock.before) / 1000, 0, 1);
+    const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
+    const t = advance(clock.t, seconds, last, +speed.value, reduced);
+    if (t > clock.t) { clock.before = now; clock.t = t; draw(); tell(now); }
+    if (t >= last) seek(last); else requestAnimationFrame(frame);
+  }
+  function follow() {
+    if (model.get("epoch") === epochNow()) return;
+    play(false);
+    clock.t = clamp(model.get("epoch"), 0, last);
+    ask();
+  }
+  button.addEventListener("click", () => {
+    if (clock.playing) { seek(epochNow()); return; }
+    if (clock.t >= last) clock.t = 0;
+    play(true);
+  });
+  slider.addEventListener("input", () => seek(+slider.value));
+  model.on("change:epoch", follow);
+  const resized = new ResizeObserver(() => { relay(); ask(); });
+  resized.observe(root);
+  play(false);
+  relay();
+  draw();
+  return () => {
+    clock.playing = false;
+    cancelAnimationFrame(clock.asked);
+    resized.disconnect();
+    model.off("change:epoch", follow);
+  };
+}
+
+function renderPlayer({ model, el }) {
+  let close = build(model, el);
+  const again = () => { close(); close = build(model, el); };
+  model.on("change:runs", again);
+  return () => { model.off("change:runs", again); close(); };
+}
+
+export default { render: renderPlayer };

@@ -1,0 +1,171 @@
+"""The player as a still figure: for print, for GitHub, for readers without scripts."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Patch, Polygon
+
+from gaea_mini.errors import InputError
+from gaea_mini.show.cell import NODE_RADIUS, middle, strand
+from gaea_mini.show.plots import DASHES, name_lines, plot_style
+from gaea_mini.show.style import INK, MUTED, PAPER
+from gaea_mini.show.trim import trim_all
+
+
+def player_strip(
+    runs: Any,
+    labels: Sequence[str] | None = None,
+    epochs: Sequence[int] | None = None,
+) -> Figure:
+    """The cell of each run at three epochs, and the entropy of all runs below.
+
+    Args:
+        runs: one run or up to 4, see :class:`gaea_mini.show.ArchitecturePlayer`.
+        labels: titles, one for each run.
+        epochs: which states to draw; by default first, middle and last. A run that
+            ended earlier shows its last state.
+
+    Raises:
+        InputError: a record that cannot be shown, or an epoch below 0.
+    """
+    trimmed = trim_all(runs, labels)
+    last = max(len(run["theta"]) for run in trimmed) - 1
+    if epochs is None:
+        epochs = sorted({0, last // 2, last})
+    if not epochs or min(epochs) < 0:
+        raise InputError(f"epochs is {list(epochs)}: give states from 0 to {last}")
+    rows, columns = len(trimmed), len(epochs)
+    with plot_style():
+        fig = plt.figure(figsize=(2.65 * max(columns, 2), 1.5 * rows + 2.2))
+        plt.close(fig)  # so that a notebook shows it once
+        grid = fig.add_gridspec(
+            rows + 1, columns, height_ratios=[1.0] * rows + [1.05], hspace=0.06
+        )
+        for i, run in enumerate(trimmed):
+            for j, epoch in enumerate(epochs):
+                ax = fig.add_subplot(grid[i, j])
+                shown = min(epoch, len(run["theta"]) - 1)
+                draw_cell(ax, run, shown)
+                title = f"{run['label']}, epoch {shown}" if j == 0 else f"epoch {shown}"
+                ax.set_title(title, fontsize=9, fontweight="bold" if j == 0 else None)
+        _entropies(fig.add_subplot(grid[rows, :]), trimmed)
+        named = {o["name"]: o for run in trimmed for o in run["operations"]}
+        fig.legend(
+            handles=[
+                Patch(color=o["colour"], label=f"{o['short']}: {name}")
+                for name, o in named.items()
+            ],
+            loc="outside lower center",
+            ncols=min(4, len(named)),
+            frameon=False,
+            fontsize=8.5,
+            handlelength=1,
+            handleheight=0.8,
+        )
+    return fig
+
+
+def draw_cell(ax: Axes, run: Mapping[str, Any], epoch: int, kind: int = 0) -> None:
+    """Draw one state of a cell: strands as wide as theta, the leading operation named.
+
+    Args:
+        run: a trimmed run, see :func:`gaea_mini.show.trim.trim`.
+        epoch: the state; kind: which kind of cell.
+    """
+    place = run["layout"]
+    nodes, width = place["nodes"], place["strand"]
+    dense = len(run["edges"]) > 8
+    for edge, (source, target) in enumerate(run["edges"]):
+        weights = np.asarray(run["theta"][epoch][kind][edge])
+        top = width * (0.5 - np.concatenate([[0.0], np.cumsum(weights)]))
+        start, end, bend = nodes[source], nodes[target], place["bends"][edge]
+        for o, operation in enumerate(run["operations"]):
+            upper, lower = top[o] - 0.35, top[o + 1] + 0.35
+            if upper > lower:
+                outline = np.concatenate(
+                    [
+                        strand(start, end, bend, upper),
+                        strand(start, end, bend, lower)[::-1],
+                    ]
+                )
+                ax.add_patch(Polygon(outline, color=operation["colour"], linewidth=0))
+        if not dense:
+            lead = run["operations"][int(weights.argmax())]
+            tie = np.sum(weights > weights.max() - 5e-4) > 1
+            ax.text(
+                *middle(start, end, bend),
+                "tie" if tie else lead["short"],
+                ha="center",
+                va="center",
+                fontsize=6.5,
+                fontweight="bold",
+                bbox={
+                    "boxstyle": "round,pad=0.22",
+                    "facecolor": PAPER,
+                    "edgecolor": MUTED if tie else lead["colour"],
+                    "linewidth": 1.1,
+                },
+            )
+    for i, (x, y) in enumerate(nodes):
+        radius = NODE_RADIUS * (0.8 if dense else 1)
+        ax.add_patch(
+            Circle(
+                (x, y), radius, facecolor=PAPER, edgecolor=INK, linewidth=1, zorder=3
+            )
+        )
+        ax.text(x, y, str(i), ha="center", va="center", fontsize=7.5, zorder=4)
+    ax.set_xlim(nodes[0][0] - 24, nodes[-1][0] + 24)
+    ax.set_ylim(place["height"], 0)
+    ax.set_aspect("equal")
+    ax.axis("off")
+
+
+def _entropies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
+    for dash, run in zip(DASHES, trimmed, strict=False):
+        values = [math.nan if y is None else y for y in run["entropy"]]
+        ax.plot(values, color=run["colour"], linestyle=dash, label=run["label"])
+    for count in {len(run["operations"]) for run in trimmed}:
+        uniform = math.log(count)
+        ax.axhline(uniform, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+        ax.annotate(
+            f"uniform: ln {count}",
+            (1, uniform),
+            xycoords=("axes fraction", "data"),
+            xytext=(-4, 3),
+            textcoords="offset points",
+            ha="right",
+            color=MUTED,
+            fontsize=8,
+        )
+    ax.set_ylim(0, 1.14 * max(math.log(len(run["operations"])) for run in trimmed))
+    ax.margins(x=0)
+    ax.set_xlabel("epoch")
+    ax.set_ylabel("entropy of θ (nats)")
+    name_lines(ax)
+
+
+def describe(runs: Any, labels: Sequence[str] | None = None) -> str:
+    """Alternative text for :func:`player_strip`: what is to be seen, in words.
+
+    The numbers come from the records.
+    """
+    trimmed = trim_all(runs, labels)
+    parts = []
+    for run in trimmed:
+        entropy = [y for y in run["entropy"] if y is not None]
+        parts.append(
+            f"{run['label']}: entropy {entropy[0]:.2f} nats at the start, lowest "
+            f"{min(entropy):.2f}, at the end {entropy[-1]:.2f}; "
+            f"last cell {run['genotype'][-1]}"
+        )
+    return (
+        "Cell graphs at several epochs, one strand per operation on each edge, as wide "
+        "as its weight, and below them the entropy over epochs. "
+        + ". ".join(parts)
+        + "."
+    )

@@ -1,0 +1,519 @@
+"""The player in Chromium: in the page of a run, by the book's runtime, in the book."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "show"))
+
+from made_up import DARTS_EDGES, DARTS_OPS, made_up_run  # noqa: E402
+
+from gaea_mini.show import ArchitecturePlayer, write_page  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+LAST = 25
+EPOCH = "Number(document.querySelector('.gp input')?.value ?? NaN)"
+
+
+@pytest.fixture(scope="module")
+def runs() -> list[dict[str, Any]]:
+    return [
+        made_up_run(seed=1, sharpness=0.01),
+        made_up_run("gaea(darts)", seed=2, sharpness=0.09, epochs=20),
+    ]
+
+
+@pytest.fixture(scope="module")
+def run_page(
+    tmp_path_factory: pytest.TempPathFactory, runs: list[dict[str, Any]]
+) -> str:
+    """The page that ``gaea_mini show`` writes, from disk."""
+    path = tmp_path_factory.mktemp("page") / "out.html"
+    return write_page(runs, path, ["DARTS", "GAEA(DARTS)"]).as_uri()
+
+
+def static_page(folder: Path, state: dict[str, Any], views: list[str]) -> str:
+    """A page as Sphinx writes it: views, the state of all widgets, the runtime."""
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(ROOT / "book" / "assets" / "widgets.js", folder)
+    kind = "application/vnd.jupyter.widget"
+    places = "".join(
+        f'<h2>View {i}</h2><div class="output"><script type="{kind}-view+json">'
+        f'{{"version_major": 2, "version_minor": 0, "model_id": "{view}"}}'
+        "</script></div>"
+        for i, view in enumerate(views)
+    )
+    whole = {"version_major": 2, "version_minor": 0, "state": state}
+    text = json.dumps(whole).replace("</", "<\\/")
+    (folder / "page.html").write_text(
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>Page</title>'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><body><main><h1>Page</h1>'
+        f'<p class="tag_still">Printed figure</p>{places}</main>'
+        f'<script type="{kind}-state+json">{text}</script>'
+        f'<script src="widgets.js"></script></body></html>',
+        "utf-8",
+    )
+    return (folder / "page.html").as_uri()
+
+
+def anywidget_state(esm: str, **state: Any) -> dict[str, Any]:
+    return {
+        "model_name": "AnyModel",
+        "model_module": "anywidget",
+        "model_module_version": "~0.11.*",
+        "state": {"_esm": esm, "_css": "", **state},
+    }
+
+
+def until(page: Any, test: str, seconds: float = 10) -> None:
+    """Wait for an expression. Playwright's own wait uses eval; the page bans it."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(test):
+        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
+        page.wait_for_timeout(20)
+
+
+def axe(page: Any) -> list[str]:
+    result = Axe().run(page, context=".gp").response
+    return [
+        f"{rule['id']}: {node['html'][:120]}"
+        for rule in result["violations"]
+        for node in rule["nodes"]
+    ]
+
+
+def wide(page: Any) -> int:
+    width: int = page.evaluate("document.documentElement.scrollWidth")
+    return width
+
+
+def epoch(page: Any) -> int:
+    value: int = page.evaluate(EPOCH)
+    return value
+
+
+def wait_for_epoch(page: Any, value: int) -> None:
+    shown = f"document.querySelector('.gp output').textContent === '{value} / {LAST}'"
+    until(page, f"{EPOCH} === {value} && {shown}")
+
+
+def test_it_does_not_start_by_itself(
+    run_page: str, open_page: Callable[..., Any]
+) -> None:
+    visit = open_page(run_page)
+    visit.page.wait_for_timeout(600)
+    assert epoch(visit.page) == 0
+    assert visit.page.locator(".gp button").inner_text() == "Play"
+
+
+def test_play_and_pause(run_page: str, open_page: Callable[..., Any]) -> None:
+    visit = open_page(run_page)
+    page = visit.page
+    page.get_by_label("Speed").select_option("4")
+    page.get_by_role("button", name="Play").click()
+    until(page, f"{EPOCH} >= 3")
+    assert page.locator(".gp-read").first.get_attribute("aria-live") == "off"
+    page.get_by_role("button", name="Pause").click()
+    stopped = epoch(page)
+    page.wait_for_timeout(500)
+    assert epoch(page) == stopped < LAST
+    assert page.locator(".gp-read").first.get_attribute("aria-live") == "polite"
+    page.get_by_role("button", name="Play").click()
+    wait_for_epoch(page, LAST)
+    # It stops there, and the next Play begins again.
+    page.get_by_role("button", name="Play").click()
+    until(page, f"{EPOCH} < {LAST}")
+    assert visit.errors == []
+
+
+def test_keyboard_alone_is_enough(run_page: str, open_page: Callable[..., Any]) -> None:
+    page = open_page(run_page).page
+    names = []
+    for _ in range(6):
+        page.keyboard.press("Tab")
+        names.append(
+            page.evaluate(
+                "document.activeElement.getAttribute('aria-label')"
+                " || document.activeElement.textContent"
+            )
+        )
+    assert [n for n in names if n in ("Play", "Epoch", "Speed")] == [
+        "Play",
+        "Epoch",
+        "Speed",
+    ]
+    page.get_by_label("Epoch", exact=True).focus()
+    page.keyboard.press("End")
+    wait_for_epoch(page, LAST)
+    page.keyboard.press("ArrowLeft")
+    wait_for_epoch(page, LAST - 1)
+    page.keyboard.press("Home")
+    wait_for_epoch(page, 0)
+    page.keyboard.press("ArrowRight")
+    wait_for_epoch(page, 1)
+    page.get_by_role("button", name="Play").focus()
+    page.keyboard.press("Space")
+    until(page, f"{EPOCH} >= 2")
+    page.keyboard.press("Enter")
+    assert page.get_by_role("button", name="Play").is_visible()
+
+
+def test_what_is_shown_is_the_record(
+    run_page: str, runs: list[dict[str, Any]], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page).page
+    page.get_by_label("Epoch", exact=True).fill("7")
+    wait_for_epoch(page, 7)
+    for i, run in enumerate(runs):
+        panel = page.locator(".gp section").nth(i)
+        shown = [float(x) for x in panel.locator("td b").all_inner_texts()]
+        theta = [w for row in run["theta"][7][0] for w in row]
+        assert shown == pytest.approx(theta, abs=0.0051)
+        assert f"entropy {run['entropy'][7]:.3f}" in panel.inner_text()
+        cell = panel.locator("code").text_content()
+        assert cell == run["genotype"][7]
+        # Strands of an edge are as wide as its weights, apart from a hair of space.
+        widths = [
+            float(one.get_attribute("stroke-width"))
+            for one in panel.locator("path").all()
+        ]
+        for width, weight in zip(widths, theta, strict=True):
+            assert width == pytest.approx(19 * weight, abs=0.75)
+    key = page.locator(".gp-key").first.inner_text()
+    assert f"{runs[0]['entropy'][7]:.3f}" in key
+
+
+def test_the_leading_operation_is_marked_without_colour(
+    run_page: str, runs: list[dict[str, Any]], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page).page
+    panel = page.locator(".gp section").nth(1)
+    assert panel.locator(".gp-badge text").all_text_contents() == ["tie"] * 6
+    assert panel.locator("td.gp-lead").count() == 0
+    page.get_by_label("Epoch", exact=True).fill("20")
+    wait_for_epoch(page, 20)
+    short = {"skip_connect": "skip", "nor_conv_1x1": "1×1"}
+    short |= {"nor_conv_3x3": "3×3", "avg_pool_3x3": "pool"}
+    ops = runs[1]["config"]["operations"]
+    leads = [short[ops[row.index(max(row))]] for row in runs[1]["theta"][20][0]]
+    assert panel.locator(".gp-badge text").all_text_contents() == leads
+    assert panel.locator("td.gp-lead").count() == 6
+
+
+def test_a_short_run_keeps_its_last_state(
+    run_page: str, runs: list[dict[str, Any]], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page).page
+    page.get_by_label("Epoch", exact=True).fill(str(LAST))
+    wait_for_epoch(page, LAST)
+    short = page.locator(".gp-read").nth(1).inner_text()
+    assert "Epoch 20, the last of this run" in short
+    assert f"{runs[1]['entropy'][20]:.3f}" in short
+
+
+def test_the_pointer_moves_the_clock_on_a_curve(
+    run_page: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page).page
+    box = page.locator(".gp-chart").first.bounding_box()
+    # Plot area: 38 pixels to the left, 10 to the right.
+    x = box["x"] + 38 + (box["width"] - 48) * 10 / LAST
+    page.mouse.move(x, box["y"] + 60)
+    page.mouse.down()
+    wait_for_epoch(page, 10)
+    page.mouse.move(x + 4000, box["y"] + 60)
+    page.mouse.move(box["x"] + box["width"] - 11, box["y"] + 60, steps=5)
+    page.mouse.up()
+    wait_for_epoch(page, LAST)
+
+
+def test_second_curve_can_show_another_quantity(
+    run_page: str, runs: list[dict[str, Any]], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page).page
+    select = page.get_by_label("Quantity of the second chart")
+    key = page.locator(".gp-key").nth(1)
+    assert f"{runs[0]['truth']['c10_test'][0]:.1f}" in key.inner_text()
+    select.select_option("rounded")
+    number = f"{runs[0]['accuracy_rounded'][0]:.1f}"
+    until(
+        page,
+        f"document.querySelectorAll('.gp-key')[1].textContent.includes('{number}')",
+    )
+
+
+def test_less_motion_means_separate_steps(run_page: str, browser: Any) -> None:
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    page.goto(run_page)
+    page.evaluate(
+        """() => {
+          window.widths = new Set();
+          const line = document.querySelectorAll('.gp-graph')[1].querySelector('path');
+          new MutationObserver(() => widths.add(line.getAttribute('stroke-width')))
+            .observe(line, { attributes: true });
+        }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    until(page, f"{EPOCH} >= 3", 5)
+    page.get_by_role("button", name="Pause").click()
+    now = epoch(page)
+    # One drawing for an epoch and nothing in between.
+    assert page.evaluate("widths.size") <= now
+    context.close()
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+def test_no_overflow_at_any_width(
+    width: int, run_page: str, open_page: Callable[..., Any]
+) -> None:
+    visit = open_page(run_page, width=width)
+    page = visit.page
+    page.get_by_label("Epoch", exact=True).fill(str(LAST))
+    wait_for_epoch(page, LAST)
+    assert wide(page) <= width
+    inner = page.evaluate(
+        """[...document.querySelectorAll('.gp *')].filter(one => {
+          const box = one.getBoundingClientRect();
+          const root = document.querySelector('.gp').getBoundingClientRect();
+          return box.width && (box.right > root.right + 1 || box.left < root.left - 1);
+        }).map(one => one.outerHTML.slice(0, 80))"""
+    )
+    assert inner == []
+    assert visit.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [390, 1280])
+def test_axe_finds_nothing_in_the_player(
+    scheme: str, width: int, run_page: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(run_page, width=width, scheme=scheme).page
+    page.get_by_label("Epoch", exact=True).fill("12")
+    wait_for_epoch(page, 12)
+    background = page.evaluate(
+        "getComputedStyle(document.querySelector('.gp')).backgroundColor"
+    )
+    dark = background == "rgb(22, 25, 29)"
+    assert dark == (scheme == "dark"), background
+    assert axe(page) == []
+
+
+@pytest.mark.parametrize(
+    ("element", "attribute", "value"),
+    [
+        ("documentElement", "data-theme", "dark"),  # the book's theme
+        ("body", "data-jp-theme-light", "false"),  # JupyterLab and Notebook
+    ],
+)
+def test_the_page_around_it_decides_on_dark(
+    element: str,
+    attribute: str,
+    value: str,
+    run_page: str,
+    open_page: Callable[..., Any],
+) -> None:
+    colour = "getComputedStyle(document.querySelector('.gp')).backgroundColor"
+    other = {"dark": "light", "false": "true"}[value]
+    page = open_page(run_page, scheme="light").page
+    page.evaluate(f"document.{element}.setAttribute('{attribute}', '{value}')")
+    assert page.evaluate(colour) == "rgb(22, 25, 29)"
+    page = open_page(run_page, scheme="dark").page
+    page.evaluate(f"document.{element}.setAttribute('{attribute}', '{other}')")
+    assert page.evaluate(colour) == "rgb(255, 255, 255)"
+
+
+def test_six_hundred_epochs_of_a_darts_cell_draw_fast(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    big = made_up_run(
+        epochs=600,
+        sharpness=0.004,
+        edges=DARTS_EDGES,
+        operations=DARTS_OPS,
+        kinds=("normal", "reduction"),
+        truth=False,
+    )
+    page = open_page(write_page(big, tmp_path / "big.html").as_uri()).page
+    before = page.locator(".gp *").count()
+    # Time of our own work in each frame, so that a busy machine does not decide.
+    page.evaluate(
+        """() => {
+          window.work = [];
+          const ask = window.requestAnimationFrame;
+          window.requestAnimationFrame = (call) => ask((now) => {
+            const start = performance.now();
+            call(now);
+            work.push(performance.now() - start);
+          });
+        }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    until(page, "work.length > 60")
+    page.get_by_role("button", name="Pause").click()
+    median = page.evaluate("work.sort((a, b) => a - b)[work.length >> 1]")
+    assert median < 20, f"{median:.1f} ms a frame is less than 50 frames a second"
+    assert page.locator(".gp *").count() == pytest.approx(before, abs=12)
+
+
+# ---- the runtime of static pages --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def states(runs: list[dict[str, Any]]) -> dict[str, Any]:
+    """States as a notebook saves them: a player, a core control, broken widgets."""
+    import ipywidgets
+    from ipywidgets.embed import embed_data
+
+    player = ArchitecturePlayer(runs=runs, labels=["A", "B"], epoch=4)
+    slider = ipywidgets.IntSlider()
+    found = embed_data(views=[player, slider], drop_defaults=False)
+    found = found["manager_state"]["state"]
+    ids = {"player": player.model_id, "slider": slider.model_id}
+    for widget in (player, slider):
+        widget.close()
+    echo = (
+        "export default () => ({ initialize({ model }) { model.set('n', 5); },"
+        " render({ model, el }) { const b = model.get('data');"
+        " el.textContent = [model.get('n'), b.getUint8(0), b.byteLength,"
+        " b instanceof DataView].join(' ');"
+        " model.on('change:n', () => { el.textContent = 'n ' + model.get('n'); });"
+        " el.onclick = () => { model.set('n', 6); model.save_changes(); }; } })"
+    )
+    return {
+        **found,
+        "echo": {
+            **anywidget_state(echo, n=1),
+            "buffers": [{"path": ["data"], "encoding": "base64", "data": "AgME"}],
+        },
+        "broken": anywidget_state("export default { render() { throw Error('no'); } }"),
+        "unreadable": anywidget_state("export default {"),
+        "ids": ids,
+    }
+
+
+def test_runtime_shows_the_player_from_disk(
+    tmp_path: Path, states: dict[str, Any], open_page: Callable[..., Any]
+) -> None:
+    url = static_page(tmp_path, states, [states["ids"]["player"]])
+    visit = open_page(url)
+    page = visit.page
+    wait_for_epoch(page, 4)
+    page.get_by_label("Epoch", exact=True).press("End")
+    wait_for_epoch(page, LAST)
+    assert not page.get_by_text("Printed figure").is_visible()
+    page.emulate_media(media="print")
+    assert page.get_by_text("Printed figure").is_visible()
+    assert visit.errors == [] and visit.failed == []
+    folder = url.rsplit("/", 1)[0]
+    assert visit.outside(folder) == []
+
+
+def test_runtime_gives_two_views_one_model(
+    tmp_path: Path, states: dict[str, Any], open_page: Callable[..., Any]
+) -> None:
+    player = states["ids"]["player"]
+    page = open_page(static_page(tmp_path, states, [player, player])).page
+    until(page, "document.querySelectorAll('.gp').length === 2")
+    page.locator(".gp input").first.press("End")
+    until(
+        page,
+        "[...document.querySelectorAll('.gp output')]"
+        f".every(one => one.textContent === '{LAST} / {LAST}')",
+    )
+    styles = page.evaluate("document.querySelectorAll('style').length")
+    assert styles == 2  # one of the player, one of the runtime
+
+
+def test_runtime_decodes_buffers_and_tells_of_changes(
+    tmp_path: Path, states: dict[str, Any], open_page: Callable[..., Any]
+) -> None:
+    page = open_page(static_page(tmp_path, states, ["echo"])).page
+    place = page.locator(".widget-place")
+    place.get_by_text("5 2 3 true").wait_for()
+    place.click()
+    place.get_by_text("n 6").wait_for()
+
+
+def test_runtime_says_what_it_cannot_show_and_goes_on(
+    tmp_path: Path, states: dict[str, Any], open_page: Callable[..., Any]
+) -> None:
+    views = [
+        "broken",
+        "missing",
+        states["ids"]["slider"],
+        "unreadable",
+        states["ids"]["player"],
+    ]
+    visit = open_page(static_page(tmp_path, states, views))
+    page = visit.page
+    wait_for_epoch(page, 4)
+    notes = page.locator(".widget-note").all_inner_texts()
+    assert len(notes) == 4
+    assert "could not be shown (no)" in notes[0]
+    assert "its state is not in this page" in notes[1]
+    assert "needs a running kernel" in notes[2]
+    assert "could not be shown" in notes[3]
+    assert visit.errors == []
+
+
+# ---- the built book ---------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def chapters(built_book: Path) -> list[str]:
+    """Pages of the book that show a player."""
+    mark = "application/vnd.jupyter.widget-view+json"
+    pages = sorted((built_book / "book").rglob("*.html"))
+    found = [p for p in pages if mark in p.read_text("utf-8")]
+    assert found, "no page of the book shows a widget"
+    return [p.relative_to(built_book).as_posix() for p in found]
+
+
+def test_players_of_the_book_play(
+    chapters: list[str], book: str, open_page: Callable[..., Any]
+) -> None:
+    for chapter in chapters:
+        visit = open_page(book + chapter)
+        page = visit.page
+        player = page.locator(".gp").first
+        player.scroll_into_view_if_needed()
+        slider = player.get_by_label("Epoch", exact=True)
+        last = int(slider.get_attribute("max"))
+        assert last >= 1 and slider.input_value() == "0"
+        player.get_by_label("Speed").select_option("4")
+        player.get_by_role("button", name="Play").click()
+        until(page, f"{EPOCH} >= 1")
+        slider.press("End")
+        until(page, f"{EPOCH} === {last}")
+        slider.press("ArrowLeft")
+        until(page, f"{EPOCH} === {last - 1}")
+        assert page.locator(".widget-note").count() == 0
+        assert visit.outside(book) == []
+        assert visit.failed == [] and visit.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_players_of_the_book_fit_and_axe_is_content(
+    scheme: str,
+    width: int,
+    chapters: list[str],
+    file_book: str,
+    open_page: Callable[..., Any],
+) -> None:
+    for chapter in chapters:
+        page = open_page(file_book + chapter, width=width, scheme=scheme).page
+        page.locator(".gp").first.wait_for()
+        assert wide(page) <= width
+        assert axe(page) == []
