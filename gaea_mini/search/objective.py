@@ -91,14 +91,14 @@ class SingleLevel:
         theta_batches, weight_batches = state.streams()
         if self.passes == 1:
             for batch in weight_batches:
-                yield self._joint_step(state, batch)
+                yield self.joint_step(state, batch)
         else:
             for theta_batch, weight_batch in zip(
                 theta_batches, weight_batches, strict=True
             ):
                 yield theta_step(state, theta_batch), weight_step(state, weight_batch)
 
-    def _joint_step(self, state: "State", batch: Batch) -> Losses:
+    def joint_step(self, state: "State", batch: Batch) -> Losses:
         pictures, labels = batch
         theta = state.method.relaxation(state.parameters)
         loss = F.cross_entropy(state.network(pictures, theta), labels)
