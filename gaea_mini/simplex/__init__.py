@@ -5,54 +5,23 @@ alpha   logits, same shape; theta = softmax(alpha)
 lr      step size eta
 """
 
+from gaea_mini.simplex.bounds import eg_bound, eg_bound_lr, pgd_bound, pgd_bound_lr
 from gaea_mini.simplex.geometry import entropy, kl, project, softmax, uniform
-from gaea_mini.simplex.problems import (
+from gaea_mini.simplex.problems import LeastSquares, LinearLoss, Problem, Quadratic
+from gaea_mini.simplex.runs import (
     ARMS,
     LR_GRID,
     REPORT_SEEDS,
     TUNING_SEEDS,
-    Arm,
-    LeastSquares,
-    LinearLoss,
-    Path,
-    Problem,
-    Quadratic,
     best_lr,
-    eg_bound,
-    eg_bound_lr,
-    gap_curves,
-    pgd_bound,
-    pgd_bound_lr,
     steps_to,
     walk,
 )
 from gaea_mini.simplex.steps import eg_step, logit_step, projected_step
 
-__all__ = [
-    "ARMS",
-    "LR_GRID",
-    "REPORT_SEEDS",
-    "TUNING_SEEDS",
-    "Arm",
-    "LeastSquares",
-    "LinearLoss",
-    "Path",
-    "Problem",
-    "Quadratic",
-    "best_lr",
-    "eg_bound",
-    "eg_bound_lr",
-    "eg_step",
-    "entropy",
-    "gap_curves",
-    "kl",
-    "logit_step",
-    "pgd_bound",
-    "pgd_bound_lr",
-    "project",
-    "projected_step",
-    "softmax",
-    "steps_to",
-    "uniform",
-    "walk",
-]
+__all__ = ["ARMS", "LR_GRID", "REPORT_SEEDS", "TUNING_SEEDS"]
+__all__ += ["LeastSquares", "LinearLoss", "Problem", "Quadratic"]
+__all__ += ["best_lr", "steps_to", "walk"]
+__all__ += ["eg_bound", "eg_bound_lr", "pgd_bound", "pgd_bound_lr"]
+__all__ += ["eg_step", "logit_step", "projected_step"]
+__all__ += ["entropy", "kl", "project", "softmax", "uniform"]

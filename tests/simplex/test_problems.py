@@ -21,7 +21,6 @@ from gaea_mini.simplex import (
     eg_bound,
     eg_bound_lr,
     eg_step,
-    gap_curves,
     pgd_bound,
     pgd_bound_lr,
     projected_step,
@@ -99,14 +98,14 @@ def test_linear_loss_decays_exponentially_for_eg_and_like_1_over_t_for_softmax(
     arm, after_100, after_1000
 ):
     # Eq. (eq-linear-loss), step 0.1, four weights
-    gaps = walk(arm, GAP_ONE, lr=0.1, steps=1000).gaps
+    gaps = walk(arm, GAP_ONE, [0.1], steps=1000).gaps[0]
     assert float(f"{gaps[100]:.2g}" if arm == "EG" else f"{gaps[100]:.3g}") == after_100
     assert gaps[1000] == pytest.approx(after_1000, abs=5e-5)
 
 
 def test_eg_on_a_linear_loss_follows_its_closed_form():
     # Eq. (eq-eg-sum): theta_1 = 1 / (1 + (k - 1) exp(-lr t))
-    gaps = walk("EG", GAP_ONE, lr=0.1, steps=200).gaps
+    gaps = walk("EG", GAP_ONE, [0.1], steps=200).gaps[0]
     t = np.arange(201)
     np.testing.assert_allclose(1 - gaps, 1 / (1 + 3 * np.exp(-0.1 * t)), rtol=1e-12)
 
@@ -146,9 +145,9 @@ def test_least_squares_gap_is_the_mean_loss_above_the_best():
 
 def test_every_arm_sees_the_same_examples_and_a_seed_fixes_the_run():
     problem = LeastSquares(k=8)
-    first, again = (walk("EG", problem, 0.5, 50, seed=3) for _ in range(2))
+    first, again = (walk("EG", problem, [0.5], 50, seed=3) for _ in range(2))
     assert (first.points == again.points).all()
-    assert (walk("EG", problem, 0.5, 50, seed=4).points != first.points).any()
+    assert (walk("EG", problem, [0.5], 50, seed=4).points != first.points).any()
     one_by_one = [
         steps_to("EG", problem, [lr], [s])[0, 0] for lr in (0.2, 1) for s in (0, 1)
     ]
@@ -157,11 +156,11 @@ def test_every_arm_sees_the_same_examples_and_a_seed_fixes_the_run():
 
 
 @pytest.mark.parametrize("arm", ARMS)
-def test_walk_curves_and_counts_tell_one_story(arm):
+def test_paths_and_counts_tell_one_story(arm):
     problem = LeastSquares(k=8)
-    gaps = walk(arm, problem, 0.1, 600, seed=5).gaps
-    curves = gap_curves(arm, problem, [0.05, 0.1], 600, seed=5)
-    np.testing.assert_allclose(curves[1], gaps, rtol=1e-9, atol=1e-12)
+    gaps = walk(arm, problem, [0.05, 0.1], 600, seed=5).gaps[1]
+    alone = walk(arm, problem, [0.1], 600, seed=5).gaps[0]
+    np.testing.assert_allclose(alone, gaps, rtol=1e-9, atol=1e-12)
     below = gaps < 0.02
     held = [t for t in range(1, 592) if below[t : t + 10].all()]
     assert steps_to(arm, problem, [0.1], [5])[0, 0] == held[0]
@@ -169,7 +168,7 @@ def test_walk_curves_and_counts_tell_one_story(arm):
 
 def test_a_lucky_visit_does_not_count():
     problem = LeastSquares(k=4)
-    gaps = walk("plain GD", problem, 0.5, 200, seed=0).gaps
+    gaps = walk("plain GD", problem, [0.5], 200, seed=0).gaps[0]
     visit = int(np.argmax(gaps[1:] < 0.02)) + 1
     assert (gaps[visit : visit + 10] >= 0.02).any()
     assert steps_to("plain GD", problem, [0.5], [0])[0, 0] > visit
@@ -178,7 +177,11 @@ def test_a_lucky_visit_does_not_count():
 def test_a_lost_run_counts_as_never():
     problem = LeastSquares(k=64)
     assert np.isinf(steps_to("plain GD", problem, [1.0], [0, 1])).all()
-    assert np.isinf(gap_curves("plain GD", problem, [1.0], 500)[0, -1])
+    path = walk("plain GD", problem, [1.0], 500)
+    assert (
+        np.isfinite(path.points).all()
+        and (path.points[0, -1] == path.points[0, -2]).all()
+    )
 
 
 @pytest.fixture(scope="module")
@@ -220,20 +223,20 @@ def test_an_easy_quadratic_is_won_by_projected_gd():
     final = {}
     for arm in ("EG", "projected GD"):
         tuning = [
-            gap_curves(arm, Quadratic(256, 64, seed), LR_GRID, 300)[:, -1]
+            walk(arm, Quadratic(256, 64, seed), LR_GRID, 300).gaps[:, -1]
             for seed in (100, 101)
         ]
         lr = LR_GRID[np.max(tuning, axis=0).argmin()]
-        final[arm] = gap_curves(arm, Quadratic(256, 64, 0), [lr], 300)[0, -1]
+        final[arm] = walk(arm, Quadratic(256, 64, 0), [lr], 300).gaps[0, -1]
     assert final["projected GD"] < 1e-20 < 1e-8 < final["EG"] < 1e-2
 
 
 def test_bad_input_is_refused():
     problem = LeastSquares(k=4)
     with pytest.raises(InputError, match="arm 'adam' is unknown: choose one of EG"):
-        walk("adam", problem, 0.1, 10)
+        walk("adam", problem, [0.1], 10)
     with pytest.raises(InputError, match="steps is 0: give at least 1"):
-        walk("EG", problem, 0.1, 0)
+        walk("EG", problem, [0.1], 0)
     with pytest.raises(InputError, match="steps_to: lrs is"):
         steps_to("EG", problem, [0.1, 0.0], [0])
     with pytest.raises(InputError, match="with none of 1 step sizes in 50 steps"):

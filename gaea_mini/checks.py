@@ -1,0 +1,205 @@
+"""Checks for the exercises of the book: pass, or see the case that fails.
+
+A check calls the reader's function on many cases and compares each result with a
+slower or independent answer. It never raises because of the reader's function; it
+returns a :class:`Check`, which a notebook shows as text and which is true if all
+cases passed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gaea_mini.simplex import eg_step, project, softmax
+
+Function = Callable[..., Any]
+Case = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of a check: whether it passed, and what to tell the reader.
+
+    >>> Check(True, "passed: 3 cases")
+    passed: 3 cases
+    >>> bool(Check(False, "not done yet"))
+    False
+    """
+
+    passed: bool
+    message: str
+
+    def __bool__(self) -> bool:
+        return self.passed
+
+    def __repr__(self) -> str:
+        return self.message
+
+
+def compare(
+    function: Function,
+    cases: Iterable[Case],
+    answer: Function,
+    tol: float = 1e-6,
+    hint: str = "",
+) -> Check:
+    """Call a reader's function on every case and stop at the first that fails.
+
+    Args:
+        function: the reader's function.
+        cases: keyword arguments, one dict per case. Arrays are handed over as copies.
+        answer: gives the right result for the same arguments, an array or a number.
+        tol: largest error that still passes, relative to 1 + the size of the answer.
+        hint: one line that a failing case ends with.
+
+    Returns:
+        A true Check, or a false one whose message shows the failing case.
+
+    >>> def double(x):
+    ...     return x + x
+    >>> compare(double, [{"x": 1.0}, {"x": 2.0}], lambda x: x**2 + x)
+    Not yet: double fails on case 2.
+      x         2
+      entry     yours  right
+      0         4      6     <-- differs
+    """
+    name = getattr(function, "__name__", "your function")
+    count = 0
+    for count, case in enumerate(cases, start=1):
+        copies = {key: np.array(value) for key, value in case.items()}
+        given = {k: v if v.ndim else v.item() for k, v in copies.items()}
+        try:
+            with np.errstate(all="ignore"):
+                yours = function(**given)
+        except NotImplementedError:
+            return Check(
+                False, f"Not done yet: {name} still raises NotImplementedError."
+            )
+        except Exception as error:
+            what = f"{type(error).__name__}: {error}"
+            return _failure(name, count, case, [f"raised    {what}"], hint)
+        right = np.asarray(answer(**case), dtype=np.float64)
+        try:
+            got = np.asarray(yours, dtype=np.float64)
+        except (TypeError, ValueError):
+            lines = [f"returned  {yours!r}, which is not an array of numbers"]
+            return _failure(name, count, case, lines, hint)
+        if got.shape != right.shape:
+            lines = [f"returned  shape {got.shape}, but {right.shape} is right"]
+            return _failure(name, count, case, lines, hint)
+        close = np.abs(got - right) <= tol * (1 + np.abs(right))
+        if not close.all():
+            return _failure(name, count, case, _table(got, right, close), hint)
+    return Check(True, f"Passed: {name} is right on all {count} cases.")
+
+
+def _failure(name: str, count: int, case: Case, lines: list[str], hint: str) -> Check:
+    shown = [f"Not yet: {name} fails on case {count}."]
+    shown += [f"  {key:<9} {_numbers(value)}" for key, value in case.items()]
+    shown += [f"  {line}" for line in lines]
+    shown += [f"  hint      {hint}"] if hint else []
+    return Check(False, "\n".join(shown))
+
+
+def _table(got: Any, right: Any, close: Any) -> list[str]:
+    """Yours beside the right answer, one entry a line; weights also as bars."""
+    rows = list(zip(got.ravel(), right.ravel(), close.ravel(), strict=True))
+    left = [_number(a) + _bar(a, right) for a, _, _ in rows]
+    good = [_number(b) + _bar(b, right) for _, b, _ in rows]
+    wide, wider = max(map(len, ["yours", *left])), max(map(len, ["right", *good]))
+    lines = [f"entry     {'yours':<{wide}}  right"]
+    for i, (a, b) in enumerate(zip(left, good, strict=True)):
+        mark = "" if rows[i][2] else " <-- differs"
+        lines.append(f"{i:<9} {a:<{wide}}  {b:<{wider}}{mark}".rstrip())
+    return lines
+
+
+def _bar(value: float, right: Any) -> str:
+    weights = right.size > 1 and right.min() >= 0 and abs(right.sum() - 1) < 1e-6
+    if not weights or not 0 <= value <= 1:
+        return ""
+    return " " + "#" * round(10 * float(value))
+
+
+def _number(value: Any) -> str:
+    return f"{value:.5g}"
+
+
+def _numbers(value: Any) -> str:
+    array = np.asarray(value)
+    if array.ndim == 0:
+        return _number(array.item())
+    return "[" + ", ".join(_numbers(row) for row in array) + "]"
+
+
+def _rows(seed: int, count: int = 60, size: float = 3.0) -> Iterable[Case]:
+    """Weights inside the simplex, a gradient and a step size; 2 to 6 weights."""
+    yield {"theta": np.array([0.5, 0.5]), "grad": np.array([0.0, 1.0]), "lr": 1.0}
+    rng = np.random.default_rng(seed)
+    for _ in range(count - 1):
+        k = int(rng.integers(2, 7))
+        theta = 0.98 * rng.dirichlet(np.ones(k)) + 0.02 / k
+        grad = size * rng.standard_normal(k)
+        yield {"theta": theta, "grad": grad, "lr": float(rng.uniform(0.05, 1.0))}
+
+
+def my_eg_step(function: Function) -> Check:
+    """Check the exercise ``ex-eg``: function(theta, grad, lr), Eq. (eq-eg-step)."""
+
+    def answer(theta: Any, grad: Any, lr: float) -> Any:
+        return eg_step(theta, grad, lr)
+
+    hint = "multiply by exp(-lr * grad), then divide by the sum"
+    return compare(function, _rows(0), answer, hint=hint)
+
+
+def my_logit_gradient(function: Function) -> Check:
+    """Check the exercise ``ex-logit``: function(theta, grad), by differences.
+
+    The answer moves each logit by a little and looks how the loss <grad, theta>
+    changes, Eq. (eq-logit-step).
+    """
+
+    def answer(theta: Any, grad: Any) -> Any:
+        alpha, h = np.log(theta), 1e-5
+        bumps = h * np.eye(len(alpha))
+        return (softmax(alpha + bumps) - softmax(alpha - bumps)) @ grad / (2 * h)
+
+    cases = ({"theta": case["theta"], "grad": case["grad"]} for case in _rows(1))
+    hint = "the derivative of theta_o by alpha_j is theta_o (1[o = j] - theta_j)"
+    return compare(function, cases, answer, tol=1e-5, hint=hint)
+
+
+def my_project(function: Function) -> Check:
+    """Check the exercise ``ex-project``: function(v), Eq. (eq-project)."""
+    rng = np.random.default_rng(2)
+    cases = [{"v": np.array([0.9, 0.5, -0.4])}, {"v": np.array([7.0])}]
+    cases += [
+        {"v": rng.normal(rng.uniform(-5, 5), rng.uniform(0.1, 10), rng.integers(2, 9))}
+        for _ in range(60)
+    ]
+    hint = "take the same tau from every entry, set what is negative to 0, sum to 1"
+    return compare(function, cases, lambda v: project(v), hint=hint)
+
+
+def my_safe_step(function: Function) -> Check:
+    """Check the exercise ``ex-safe``: function(theta, grad, lr, floor), Eq. (eq-floor).
+
+    Ordinary gradients come first, then gradients whose exponential overflows.
+    """
+
+    def answer(theta: Any, grad: Any, lr: float, floor: float) -> Any:
+        return eg_step(theta, grad, lr, floor=floor)
+
+    cases = [{**case, "floor": 1e-3} for case in _rows(3, count=30)]
+    cases += [{**case, "floor": 1e-5} for case in _rows(4, count=30, size=1e6)]
+    cases += [
+        {"theta": np.array([0.5, 0.5]), "grad": np.full(2, g), "lr": 1.0, "floor": 1e-5}
+        for g in (1e6, -1e6)
+    ]
+    hint = "shift before np.exp; divide, lift to the floor, and divide again"
+    return compare(function, cases, answer, tol=1e-9, hint=hint)
