@@ -38,8 +38,8 @@ def layout(edges: Sequence[Sequence[int]]) -> dict[str, Any]:
         bends = {(0, 3): -74, (1, 3): 38}
         return {
             "width": 400,
-            "height": 208,
-            "nodes": [[50, 102], [150, 34], [240, 102], [350, 102]],
+            "height": 188,
+            "nodes": [[50, 97], [150, 29], [240, 97], [350, 97]],
             "bends": [bends.get(pair, 0) for pair in pairs],
             "strand": 19,
         }
