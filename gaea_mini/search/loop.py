@@ -16,8 +16,9 @@ from gaea_mini.errors import InputError
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
-from gaea_mini.search.run import Run, environment, mean_entropy, peak_mb
+from gaea_mini.search.run import Run, environment, peak_mb
 from gaea_mini.search.state import State
+from gaea_mini.simplex import entropy
 from gaea_mini.supernet import CellSpace
 
 
@@ -74,7 +75,7 @@ def search(
         cell = space.round(theta)
         run.append(
             theta=theta.round(5).tolist(),
-            entropy=mean_entropy(theta),
+            entropy=float(entropy(theta).mean()),
             genotype=cell,
             loss_theta=loss_theta,
             loss_w=loss_w,

@@ -115,13 +115,6 @@ class Run:
         return cls.from_dict(record)
 
 
-def mean_entropy(theta: np.ndarray) -> float:
-    """-sum_o theta log theta in nats, averaged over the edges of (K, E, O)."""
-    weights = np.asarray(theta, dtype=np.float64)
-    logs = np.log(np.where(weights > 0, weights, 1.0))
-    return float(-(weights * logs).sum(axis=-1).mean())
-
-
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, machine class, device, threads and commit of this process."""
     return {
