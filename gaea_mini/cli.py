@@ -5,6 +5,7 @@ Bad input ends with one line on standard error and status 2; nothing is half-wri
 
 import argparse
 import os
+import re
 import sys
 import tempfile
 from dataclasses import replace
@@ -312,10 +313,11 @@ def _device(name: str) -> str:
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
+        raise InputError(f"no device {name!r}; take auto, cpu, cuda or cuda:N")
+    if name != "cpu" and not torch.cuda.is_available():
+        raise InputError(f"--device {name}: no CUDA device here; take --device cpu")
     try:
-        kind = torch.device(name).type
-        if kind == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"--device {name}: no CUDA device here; take --device cpu")
         torch.empty(1, device=name)
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]

@@ -7,6 +7,7 @@ where that is installed.
 
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,6 +17,9 @@ from gaea_mini.errors import InputError
 
 SAMPLE = Path(__file__).parent / "pictures" / "fashion_15k.npz"
 SAMPLE_SHA256 = "368d58da0730d96e075b531def11a6fc4fc753fedd06d92c9ad7f941497b7270"
+# What zipfile, zlib and NumPy raise for a file that is cut short or changed.
+ZIP_DAMAGE = (zipfile.BadZipFile, zlib.error, EOFError, OSError)
+DAMAGE = (*ZIP_DAMAGE, ValueError, TypeError, RuntimeError)
 TORCHVISION = {
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
@@ -92,7 +96,11 @@ def load(
         x, y = x[:pictures], y[:pictures]
     if size is not None:
         x, x_test = resize(x, size), resize(x_test, size)
-    mean, std = x.mean(axis=(0, 1, 2)), x.std(axis=(0, 1, 2))
+    # Summed in float64: in float32 a large set's sum no longer grows.
+    axes = (0, 1, 2)
+    mean = x.mean(axes, dtype=np.float64).astype(np.float32)
+    std = x.std(axes, dtype=np.float64).astype(np.float32)
+    std[std == 0] = 1  # a channel of one colour becomes 0
     names = arrays.get("class_names", np.arange(int(arrays["y_train"].max()) + 1))
     return Pictures(
         name,
@@ -153,15 +161,42 @@ def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], 
         sizes = [
             len(arrays[name]) for name in ("x_train", "y_train", "x_test", "y_test")
         ]
-    except (zipfile.BadZipFile, ValueError, EOFError, OSError, TypeError) as error:
-        raise InputError(f"{path} is not a .npz, or it is truncated: {error}") from None
+    except DAMAGE as error:
+        raise InputError(f"{path} is not a .npz, or it is damaged: {error}") from None
     except KeyError:
         raise InputError(
             f"{path} needs the arrays x_train, y_train, x_test and y_test"
         ) from None
     if sizes[0] != sizes[1] or sizes[2] != sizes[3]:
         raise InputError(f"{path}: pictures and labels differ in number: {sizes}")
+    _check_contents(path, arrays)
     return arrays, digest
+
+
+def _check_contents(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse pictures and labels that no classifier can be trained on."""
+    names = arrays.get("class_names")
+    if names is not None and names.ndim != 1:
+        raise InputError(f"{path}: class_names must be a list of names")
+    for part in ("train", "test"):
+        x, y = arrays[f"x_{part}"], arrays[f"y_{part}"]
+        if x.ndim not in (3, 4) or x.dtype.kind not in "uif" or 0 in x.shape:
+            raise InputError(
+                f"{path}: x_{part} must be numbers of shape (N, H, W) or (N, H, W, C), "
+                f"not {x.dtype} of shape {x.shape}"
+            )
+        if x.shape[1:] != arrays["x_train"].shape[1:]:
+            raise InputError(f"{path}: x_train and x_test differ in size or channels")
+        if not np.isfinite(x).all():
+            raise InputError(f"{path}: x_{part} holds numbers that are not finite")
+        if y.ndim != 1 or y.dtype.kind not in "ui":
+            raise InputError(f"{path}: y_{part} must be whole numbers of shape (N,)")
+        most = int(arrays["y_train"].max()) if names is None else len(names) - 1
+        if y.min() < 0 or y.max() > most:
+            raise InputError(
+                f"{path}: y_{part} runs from {y.min()} to {y.max()}; "
+                f"the labels of the classes are 0 to {most}"
+            )
 
 
 def _from_torchvision(source: str) -> dict[str, np.ndarray]:

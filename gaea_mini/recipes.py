@@ -124,6 +124,10 @@ class Kitchen:
     cifar10: str = "cifar10"
     jobs: int = 2
 
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise InputError(f"jobs is {self.jobs}; it must be 1 or more")
+
     def cook(self, name: str, say: Callable[[str], None] = print) -> Path:
         """Run what is missing of a recipe and write its record."""
         recipe = recipe_named(name)
@@ -219,8 +223,12 @@ class Kitchen:
         )
 
     def _run(self, tasks: list[Task]) -> list[Run]:
-        from joblib import Parallel, delayed
-
+        try:
+            from joblib import Parallel, delayed
+        except ImportError:
+            raise InputError(
+                "recorded runs need joblib: pip install joblib, then run this again"
+            ) from None
         self.cache.mkdir(parents=True, exist_ok=True)
         jobs = (delayed(cached_search)(task, str(self.cache)) for task in tasks)
         return list(Parallel(n_jobs=self.jobs)(jobs))

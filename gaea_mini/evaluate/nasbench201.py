@@ -9,7 +9,7 @@ import gzip
 import hashlib
 import io
 import zlib
-from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,16 @@ class NasBench201:
         try:
             raw = Path(path).read_bytes()
             text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
-            rows = list(csv.DictReader(io.StringIO(text.decode())))
+            reader = csv.DictReader(io.StringIO(text.decode()))
+            rows = sorted(reader, key=lambda row: int(row["index"]))
             digits = [row["ops"] for row in rows]
-            complete = sorted(int(row["index"]) for row in rows) == list(range(15625))
+            # Every number is read now, so that a damaged one is found now.
+            self._numbers = {
+                name: np.array([float(row[name]) for row in rows])
+                for name in reader.fieldnames or ()
+                if name != "ops"
+            }
+            complete = self._numbers["index"].tolist() == list(range(SPACE.size))
         except FileNotFoundError:
             raise InputError(
                 f"no table {path}; the README says how to make one from public files"
@@ -49,16 +56,20 @@ class NasBench201:
             raise InputError(f"cannot read {path}: {error}") from None
         except (EOFError, zlib.error, KeyError, ValueError, TypeError, csv.Error):
             raise InputError(f"{path} is truncated or not this table") from None
-        if not complete or len(set(digits)) != SPACE.size:
-            raise InputError(f"{path} is truncated: it has {len(rows)} of 15625 cells")
+        cells = {"".join(cell) for cell in product("01234", repeat=6)}
+        if not complete or set(digits) != cells:
+            raise InputError(
+                f"{path} is truncated or not this table: it has {len(rows)} rows, not "
+                f"one for each of {SPACE.size} cells"
+            )
         self.sha256 = hashlib.sha256(raw).hexdigest()
-        self.rows = sorted(rows, key=lambda row: int(row["index"]))
-        self._index = {row["ops"]: int(row["index"]) for row in self.rows}
+        self.rows = rows
+        self._index = {row["ops"]: int(row["index"]) for row in rows}
 
-    @cached_property
+    @property
     def columns(self) -> tuple[str, ...]:
         """Names of the numeric columns."""
-        return tuple(name for name in self.rows[0] if name != "ops")
+        return tuple(self._numbers)
 
     def index(self, cell: str | int) -> int:
         """Official index of a cell given as arch string, six digits or index.
@@ -80,7 +91,7 @@ class NasBench201:
 
     def arch(self, index: int) -> str:
         """Arch string of the cell with this official index."""
-        return SPACE.format([int(digit) for digit in self.rows[index]["ops"]])
+        return SPACE.format([int(d) for d in self.rows[self.index(index)]["ops"]])
 
     def column(self, name: str) -> np.ndarray:
         """One column for all cells, by official index.
@@ -88,24 +99,24 @@ class NasBench201:
         Raises:
           InputError: the table has no such column.
         """
-        if name not in self.columns:
+        if name not in self._numbers:
             raise InputError(
                 f"the table has no column {name!r}; it has {', '.join(self.columns)}"
             )
-        return np.array([float(row[name]) for row in self.rows])
+        return self._numbers[name].copy()
 
     def accuracy(self, cell: str | int, column: str = "c10_test_200") -> float:
         """Accuracy in percent; ``column`` is data set, part and schedule."""
-        return float(self._cached(column)[self.index(cell)])
+        return float(self.column(column)[self.index(cell)])
 
     def rank(self, cell: str | int, column: str = "c10_test_200") -> int:
         """1 for the best of all cells; equal accuracies share the better rank."""
-        values = self._cached(column)
+        values = self.column(column)
         return int((values > values[self.index(cell)]).sum()) + 1
 
     def regret(self, cell: str | int, column: str = "c10_test_200") -> float:
         """Points of accuracy below the best cell."""
-        return float(self._cached(column).max()) - self.accuracy(cell, column)
+        return float(self.column(column).max()) - self.accuracy(cell, column)
 
     def lookup(self, cell: str | int) -> dict[str, Any]:
         """All that the table says of a cell, with rank and regret per data set."""
@@ -136,10 +147,3 @@ class NasBench201:
             "rank": [self.rank(g) for g in genotypes],
             "regret": [round(self.regret(g), 4) for g in genotypes],
         }
-
-    def _cached(self, name: str) -> np.ndarray:
-        if not hasattr(self, "_columns"):
-            self._columns: dict[str, np.ndarray] = {}
-        if name not in self._columns:
-            self._columns[name] = self.column(name)
-        return self._columns[name]

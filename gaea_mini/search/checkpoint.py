@@ -1,8 +1,11 @@
-"""Checkpoints: written whole or not at all, read without running code from the file."""
+"""Checkpoints: written whole or not at all, read without running code from the file.
 
+A checkpoint is a line of text, the sha256 of what follows, and what torch.save writes.
+The hash finds a file that was cut short or changed before torch looks at it.
+"""
+
+import hashlib
 import io
-import pickle
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +14,15 @@ import torch
 from gaea_mini.errors import InputError
 from gaea_mini.search.run import write_atomically
 
+FIRST_LINE = b"gaea_mini checkpoint 1\n"
+
 
 def save(path: Path, saved: dict[str, Any]) -> None:
     """Write a checkpoint of tensors, numbers, strings, lists and dicts."""
     buffer = io.BytesIO()
     torch.save(saved, buffer)
-    write_atomically(path, buffer.getvalue())
+    body = buffer.getvalue()
+    write_atomically(path, (FIRST_LINE, hashlib.sha256(body).digest(), body))
 
 
 def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
@@ -25,13 +31,16 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     Raises:
       InputError: the file is damaged, or belongs to a search with other settings.
     """
+    raw = path.read_bytes()
+    start = len(FIRST_LINE)
+    digest, body = raw[start : start + 32], raw[start + 32 :]
+    if raw[:start] != FIRST_LINE or hashlib.sha256(body).digest() != digest:
+        raise _damaged(path)
     try:
         # weights_only: tensors and plain values, no code.
-        saved = torch.load(path, map_location="cpu", weights_only=True)
-        stored = saved["run"]["config"]
-    except (RuntimeError, EOFError, KeyError, TypeError) as error:
-        raise _damaged(path) from error
-    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
+        stored, _ = dict(saved["run"]["config"]), saved["state"]
+    except Exception as error:  # torch names no exception of its own for a bad file
         raise _damaged(path) from error
     differing = [
         f"{name} {stored.get(name)} there, {config.get(name)} here"

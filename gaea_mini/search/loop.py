@@ -134,7 +134,8 @@ def _means(losses: torch.Tensor, epoch: int) -> tuple[float, float]:
     if len(bad):
         step = int(bad[0])
         theta_loss, weight_loss = losses[step].tolist()
-        name = "lr_w" if math.isfinite(theta_loss) else "lr_w or lr_theta"
+        # Theta moves between its loss and the weights' loss; the weights move after.
+        name = "lr_theta" if math.isfinite(theta_loss) else "lr_w or lr_theta"
         raise InputError(
             f"epoch {epoch}, step {step + 1}: the loss is not a finite number "
             f"(theta's {theta_loss:g}, the weights' {weight_loss:g}); lower {name}"

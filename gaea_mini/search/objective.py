@@ -13,6 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gaea_mini.errors import InputError
+
 if TYPE_CHECKING:
     from gaea_mini.search.state import State
 
@@ -63,7 +65,8 @@ class Bilevel:
         return order[: count // 2], order[count // 2 :]
 
     def epoch(self, state: "State") -> Iterator[Losses]:
-        for theta_batch, weight_batch in zip(*state.streams(), strict=True):
+        # Of an odd number, one half has one picture more, and perhaps one batch more.
+        for theta_batch, weight_batch in zip(*state.streams(), strict=False):
             yield theta_step(state, theta_batch), weight_step(state, weight_batch)
 
 
@@ -82,6 +85,10 @@ class SingleLevel:
 
     passes: int = 2
     name = "single-level"
+
+    def __post_init__(self) -> None:
+        if self.passes not in (1, 2):
+            raise InputError(f"passes is {self.passes}; it must be 1 or 2")
 
     def split(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Indices of (theta's pictures, the weights' pictures): all, twice."""

@@ -1,10 +1,12 @@
 """Relaxations: how architecture parameters become the supernet's mixture weights."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import Tensor
+
+from gaea_mini.errors import InputError
 
 Geometry = Literal["logits", "simplex"]
 
@@ -18,6 +20,12 @@ class Mixture:
     """
 
     on: Geometry = "logits"
+
+    def __post_init__(self) -> None:
+        if self.on not in get_args(Geometry):
+            raise InputError(
+                f"Mixture(on={self.on!r}): take {' or '.join(get_args(Geometry))}"
+            )
 
     def __call__(self, parameters: Tensor) -> Tensor:
         """Theta (K, E, O), rows on the simplex, differentiable in ``parameters``."""

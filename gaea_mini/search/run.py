@@ -91,6 +91,8 @@ class Run:
             raise InputError(f"not the record of a run: {error}") from None
         if len(lengths) != 1 or lengths == {0}:
             raise InputError("damaged record: its series are empty or differ in length")
+        if not _kinds_are_right(run):
+            raise InputError("damaged record: one of its parts is of a wrong kind")
         return run
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -108,11 +110,31 @@ class Run:
             record = json.loads(Path(path).read_text())
         except FileNotFoundError:
             raise InputError(f"no file {path}; give the record of a run") from None
-        except (ValueError, UnicodeDecodeError):
+        except (ValueError, RecursionError):
             raise InputError(f"{path} is not JSON, or it is truncated") from None
         if not isinstance(record, dict):
             raise InputError(f"{path} is not the record of one run")
-        return cls.from_dict(record)
+        try:
+            return cls.from_dict(record)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
+
+
+def _kinds_are_right(run: Run) -> bool:
+    """Whether the parts are of the kinds that figures and pages rely on."""
+    number, truth = (int, float), run.truth or {}
+    measured = [run.peak_mb, *run.entropy, *run.seconds]
+    measured += [*run.accuracy_supernet, *run.accuracy_rounded]
+    for name, values in truth.items() if isinstance(truth, dict) else ():
+        if name not in ("table", "sha256"):
+            if not isinstance(values, list) or len(values) != len(run.theta):
+                return False
+            measured += values
+    return (
+        all(isinstance(part, dict) for part in (run.config, run.environment, truth))
+        and all(isinstance(value, number) for value in measured)
+        and all(isinstance(cell, str) for cell in run.genotype)
+    )
 
 
 def environment(device: torch.device) -> dict[str, Any]:
@@ -162,18 +184,27 @@ def peak_mb(device: torch.device) -> float:
 def write_atomically(path: Path, chunks: bytes | Iterable[bytes]) -> None:
     """Write a file so that others see the old one or the new one, never a half.
 
-    A failure (no space, no permission) leaves the old file and no other trace.
+    A failure (no space, no permission) leaves the old file and no other trace. The
+    ``OSError`` names ``path``.
     """
     if isinstance(chunks, bytes):
         chunks = (chunks,)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
-        with os.fdopen(handle, "wb") as file:
-            for chunk in chunks:
-                file.write(chunk)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp makes private files; this one gets the usual mode.
+            umask = os.umask(0)
+            os.umask(umask)
+            os.chmod(name, 0o666 & ~umask)
+            os.replace(name, path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        error.filename = os.fspath(path)  # not the temporary file's, and not nothing
         raise

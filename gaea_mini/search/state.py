@@ -32,6 +32,15 @@ class State:
         device: torch.device,
         form: str = "fast",
     ):
+        if seed < 0:
+            raise InputError(f"seed is {seed}; it must be 0 or more")
+        side = (budget.size, budget.size)
+        if data.x.shape[1:3] != side or budget.pictures not in (None, len(data.x)):
+            raise InputError(
+                f"there are {len(data.x)} pictures of {data.x.shape[1]}x"
+                f"{data.x.shape[2]} pixels, but the budget says {budget.pictures} of "
+                f"{side[0]}x{side[1]}; load them with the budget's size and pictures"
+            )
         self.method, self.budget, self.space = method, budget, space
         names = ("network", "parameters", "split", "theta", "weights")
         seeds = np.random.SeedSequence(seed).generate_state(len(names))
@@ -68,10 +77,11 @@ class State:
         self.held_out = (x[:held_out], y[:held_out])
         x, y = x[held_out:], y[held_out:]
         parts = method.objective.split(len(x), draws["split"])
-        if min(len(part) for part in parts) < budget.batch:
+        # A batch norm cannot standardise one pixel of one picture.
+        if min(*map(len, parts)) < budget.batch or min(held_out, budget.batch) < 2:
             raise InputError(
-                f"{len(data.x)} pictures are too few for batches of {budget.batch}; "
-                "give more pictures or a smaller batch"
+                f"{len(data.x)} pictures, {held_out} of them held out, do not make "
+                f"batches of {budget.batch}; give more pictures or a batch of 2 or more"
             )
         self.theta_batches, self.weight_batches = (
             Batches(x[part], y[part], budget, draws[name])

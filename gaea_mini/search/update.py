@@ -31,23 +31,27 @@ class EG(torch.optim.Optimizer):
       floor: smallest weight before normalising; 1e-5 in the authors' code.
 
     Raises:
-      InputError: lr <= 0, a floor outside [0, 1), or a row off the simplex.
+      InputError: lr <= 0, a floor outside [0, 1 / O), or a row off the simplex.
     """
 
     def __init__(
         self, params: Iterable[Tensor], lr: float = 0.1, floor: float = 1e-5
     ) -> None:
         require_positive("lr_theta", lr)
-        if not 0 <= floor < 1:
-            raise InputError(f"floor {floor}: take a value in [0, 1), such as 1e-5")
         super().__init__(params, {"lr": lr, "floor": floor})
         for group in self.param_groups:
             for theta in group["params"]:
-                off = (theta.detach().sum(-1) - 1).abs().max().item()
-                if off > 1e-3 or theta.detach().min().item() < 0:
+                values = theta.detach()
+                off = (values.sum(-1) - 1).abs().max().item()
+                if not (off <= 1e-3 and values.min().item() >= 0):  # a NaN is off too
                     raise InputError(
                         "EG: a row is not on the simplex (weights >= 0 that sum to 1); "
                         "start from a uniform row or from softmax(alpha)"
+                    )
+                if not 0 <= floor < 1 / values.shape[-1]:
+                    raise InputError(
+                        f"EG: floor is {floor}; it must be 0 or more, and below "
+                        f"{1 / values.shape[-1]:g} for rows of {values.shape[-1]}"
                     )
 
     @torch.no_grad()

@@ -54,9 +54,10 @@ class CellSpace:
         for name in names:
             self._require(name)
         kept = tuple(o for o in self.operations if o not in names)
-        if not kept:
+        if not set(kept) - {"none"}:
             raise InputError(
-                f"space {self.name}: no operation is left; keep at least one"
+                f"space {self.name}: no operation is left that lets anything through; "
+                "keep at least one beside 'none'"
             )
         return replace(self, operations=kept)
 
