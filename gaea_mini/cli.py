@@ -252,12 +252,15 @@ def run_show(options: argparse.Namespace) -> None:
 
 def run_methods(options: argparse.Namespace) -> None:
     """List the methods with their parts and default steps."""
-    from gaea_mini.search import METHODS
+    from gaea_mini.search import METHODS, method
 
-    for name, build in METHODS.items():
-        built = build()
-        print(f"{name:12} {built.relaxation} {built.update}")
-    print("objectives: bilevel, single-level")
+    for name in METHODS:
+        built = method(name)
+        print(f"{name}  ({built.paper})")
+        print(f"  relaxation  {built.relaxation}")
+        print(f"  update      {built.update}")
+        print(f"  objective   {built.objective}, warm-up {built.warm_up} epochs")
+    print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
 
 
 def run_spaces(options: argparse.Namespace) -> None:

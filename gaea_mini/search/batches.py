@@ -34,6 +34,14 @@ class Batches:
         for chosen in order.split(self.budget.batch)[: len(self)]:
             yield self._take(chosen)
 
+    def plain(self, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One batch without crop and flip, chosen by another generator."""
+        chosen = torch.randperm(len(self.y), generator=draws)[: self.budget.batch]
+        crop = self.budget.crop
+        inner = slice(crop, crop + self.size)
+        pictures = self.padded[chosen.to(self.y.device), inner, inner]
+        return pictures.permute(0, 3, 1, 2), self.y[chosen.to(self.y.device)]
+
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, C, H, W), channels last in memory, and labels (B,)."""
         count, crop, device = len(chosen), self.budget.crop, self.y.device

@@ -16,6 +16,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
+from gaea_mini.search.relaxation import only
 from gaea_mini.search.run import Run, environment, peak_mb
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
@@ -72,15 +73,16 @@ def search(
             raise InputError(
                 f"epoch {run.epoch + 1}: theta is not a finite number; lower lr_theta"
             )
-        cell = space.round(theta)
+        cell = method.relaxation.choose(state)
+        one_hot = space.one_hot(cell)
         run.append(
             theta=theta.round(5).tolist(),
             entropy=float(entropy(theta).mean()),
             genotype=cell,
             loss_theta=loss_theta,
             loss_w=loss_w,
-            accuracy_supernet=state.accuracy(theta),
-            accuracy_rounded=state.accuracy(space.one_hot(cell)),
+            accuracy_supernet=state.accuracy(state.theta(with_edges=True)),
+            accuracy_rounded=state.accuracy(one_hot, only(torch.tensor(one_hot))),
             seconds=round(before + time.perf_counter() - began, 3),
         )
         run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)
@@ -90,7 +92,7 @@ def search(
     yield run
     while run.epoch < budget.epochs:
         epoch = run.epoch + 1
-        state.set_learning_rate(run.epoch)
+        state.begin(run.epoch)
         losses = [torch.stack(pair) for pair in method.objective.epoch(state)]
         record(*_means(torch.stack(losses), epoch))
         if file is not None:

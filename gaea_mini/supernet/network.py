@@ -1,14 +1,15 @@
 """The network around the cells: NAS-Bench-201's skeleton with a mixed cell inside."""
 
+from collections.abc import Sequence
+
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.supernet.fast import FastCell
+from gaea_mini.errors import InputError
+from gaea_mini.supernet.fast import Active, FastCell
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace
-
-FORMS = {"fast": FastCell, "reference": ReferenceCell}
 
 
 class Reduction(nn.Module):
@@ -41,6 +42,7 @@ class Supernet(nn.Module):
       channels: C, the channels of the first stage.
       cells: cells a stage, N.
       form: "fast" or "reference"; the same function, computed differently.
+      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
     def __init__(
@@ -51,15 +53,21 @@ class Supernet(nn.Module):
         channels: int,
         cells: int,
         form: str = "fast",
+        partial: int = 1,
     ):
         super().__init__()
-        cell = FORMS[form]
+        if form == "reference" and partial > 1:
+            raise InputError("partial channels: only the fast form has them")
+        self.form = form
         layers: list[nn.Module] = []
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
                 layers.append(Reduction(width // 2, width))
-            layers += [cell(space, width) for _ in range(cells)]
+            if form == "fast":
+                layers += [FastCell(space, width, partial) for _ in range(cells)]
+            else:
+                layers += [ReferenceCell(space, width) for _ in range(cells)]
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False), batch_norm(channels)
         )
@@ -67,10 +75,26 @@ class Supernet(nn.Module):
         self.norm = batch_norm(4 * channels)
         self.classifier = nn.Linear(4 * channels, classes)
 
-    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O)."""
+    def forward(
+        self,
+        x: Tensor,
+        theta: Tensor,
+        active: Sequence[Active] | None = None,
+        constant_rest: bool = False,
+    ) -> Tensor:
+        """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O).
+
+        ``active`` and ``constant_rest`` are for methods that sample; see ``FastCell``.
+        The reference form computes every operation, whatever its weight.
+        """
+        chosen = None if active is None else active[0]
         x = self.stem(x)
         for layer in self.layers:
-            x = layer(x) if isinstance(layer, Reduction) else layer(x, theta[0])
+            if isinstance(layer, Reduction):
+                x = layer(x)
+            elif self.form == "fast":
+                x = layer(x, theta[0], chosen, constant_rest)
+            else:
+                x = layer(x, theta[0])
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)
