@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from gaea_mini.errors import InputError
+from gaea_mini.search.optimizers import require_positive
 
 if TYPE_CHECKING:
     from gaea_mini.search.state import State
@@ -43,7 +44,7 @@ def weight_step(state: "State", batch: Batch) -> Tensor:
 
 
 def unrolled_theta_step(
-    state: "State", theta_batch: Batch, weight_batch: Batch
+    state: "State", theta_batch: Batch, weight_batch: Batch, reach: float = 0.01
 ) -> Tensor:
     r"""Move theta against its second-order gradient; returns the validation loss.
 
@@ -53,22 +54,25 @@ def unrolled_theta_step(
 
     Eq. (eq-second-order), with w' the weights after one step of the weights' optimizer
     (learning rate xi, momentum and weight decay included), v the gradient of L_va in
-    w', w^\pm = w \pm R v and R = 0.01 / ||v||. Source: DARTS, equations 7 and 8.
+    w', w^\pm = w \pm R v and R = reach / ||v||. Source: DARTS, equations 7 and 8, with
+    its reach of 0.01. So long a reach crosses kinks of the ReLUs, and the quotient is
+    only roughly the derivative; a short reach in float64 gives it to many digits.
     """
     weights, saved = state.weights, [w.detach().clone() for w in state.weights]
     group = state.weight_optimizer.param_groups[0]
     xi = group["lr"]
     training = state.loss(weight_batch, state.sample().detached())
+    slope = _gradients(training, weights)
     step = [
-        g + group["weight_decay"] * w + group["momentum"] * _momentum(state, w)
-        for g, w in zip(_gradients(training, weights), saved, strict=True)
+        g + group["weight_decay"] * start + group["momentum"] * _momentum(state, w)
+        for g, start, w in zip(slope, saved, weights, strict=True)
     ]
     _set(weights, saved, step, -xi)  # w'
     validation = state.loss(theta_batch, state.sample())
     count = len(state.parameters)
     gradients = _gradients(validation, [*state.parameters, *weights])
     direct, v = gradients[:count], gradients[count:]
-    radius = 0.01 / float(torch.stack([g.norm() for g in v]).norm())
+    radius = reach / float(torch.stack([g.norm() for g in v]).norm())
     sides = []
     for sign in (1, -1):
         _set(weights, saved, v, sign * radius)  # w+ and w-
@@ -118,17 +122,20 @@ class Bilevel:
     Args:
       order: 1 takes the present weights for w*(theta); 2 takes the weights one step
         ahead and follows the gradient through that step, Eq. (eq-second-order).
+      reach: of the finite difference of order 2, 0.01 in DARTS.
       theta_first: theta's step before the weights', as in DARTS; GDAS's code does the
         weights first.
     """
 
     order: int = 1
+    reach: float = 0.01
     theta_first: bool = True
     name: ClassVar[str] = "bilevel"
 
     def __post_init__(self) -> None:
         if self.order not in (1, 2):
             raise InputError(f"order is {self.order}; it must be 1 or 2")
+        require_positive("reach", self.reach)
 
     def split(self, count: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Indices of (theta's pictures, the weights' pictures): disjoint halves."""
@@ -143,7 +150,9 @@ class Bilevel:
                 yield theta_step(state, theta_batch), loss_w
                 continue
             if self.order == 2 and not state.theta_rests():
-                loss_theta = unrolled_theta_step(state, theta_batch, weight_batch)
+                loss_theta = unrolled_theta_step(
+                    state, theta_batch, weight_batch, self.reach
+                )
             else:
                 loss_theta = theta_step(state, theta_batch)
             yield loss_theta, weight_step(state, weight_batch)
