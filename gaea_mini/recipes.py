@@ -168,9 +168,9 @@ class Kitchen:
     ) -> dict[str, Any]:
         """The step with the best rounded accuracy on held-out search data.
 
-        All steps of the grid run on two tuning seeds; the grid is continued upwards
-        while its last value is the best (at most twice); the best two steps run on the
-        other tuning seeds, and the better mean over all five wins.
+        All steps of the grid run on two tuning seeds. The best two run on the other
+        tuning seeds, and the better mean over all five wins. Whenever the last value of
+        the grid is the best, the grid is continued upwards, at most twice in all.
         """
         scores: dict[float, list[float]] = {}
         grid = list(GRIDS[name])
@@ -191,9 +191,13 @@ class Kitchen:
         while max(means(), key=means().__getitem__) == grid[-1] and len(grid) < 6:
             grid.append(float(f"{grid[-2] * 10:g}"))
             score(grid[-1:], TUNING_SEEDS[:2])
-        best = sorted(means(), key=means().__getitem__)[-2:]
-        score(best, TUNING_SEEDS[2:])
-        chosen = max(best, key=means().__getitem__)
+        finalists = sorted(means(), key=means().__getitem__)[-2:]
+        score(finalists, TUNING_SEEDS[2:])
+        chosen = max(finalists, key=means().__getitem__)
+        while chosen == grid[-1] and len(grid) < 6:
+            grid.append(float(f"{grid[-2] * 10:g}"))
+            score(grid[-1:], TUNING_SEEDS)
+            chosen = max(chosen, grid[-1], key=means().__getitem__)
         say(f"{name} {objective}: step {chosen:g} of {grid}, {means()}")
         return {
             "method": name,
