@@ -95,7 +95,7 @@ def test_the_mixture_is_differentiable_in_its_parameters():
     assert torch.equal(straight, pull)
 
 
-@pytest.mark.parametrize("lr", [0, -1.0, float("nan"), float("inf")])
+@pytest.mark.parametrize("lr", [0, -1.0, 1e40, float("nan"), float("inf")])
 @pytest.mark.parametrize("name", METHODS)
 def test_a_step_that_is_no_positive_number_is_refused_at_once(name, lr):
     with pytest.raises(
@@ -139,6 +139,7 @@ def test_a_number_of_passes_that_there_is_not_is_refused(passes):
     [
         {"lr_w": 0.0},
         {"lr_w": -1.0},
+        {"lr_w": 1e39},
         {"lr_w": float("nan")},
         {"channels": 0},
         {"cells": 0},
