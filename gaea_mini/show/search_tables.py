@@ -23,7 +23,8 @@ from gaea_mini.show.records import (
 from gaea_mini.show.style import operation_short
 
 NAMES = {"darts": "`darts`", "darts-sgd": "`darts-sgd`", "gaea-darts": "`gaea(darts)`"}
-PLUS_MINUS = "\N{NO-BREAK SPACE}±\N{NO-BREAK SPACE}"
+SPACE = "\N{NO-BREAK SPACE}"
+PLUS_MINUS = f"{SPACE}±{SPACE}"
 Value = Callable[[Json], float]
 
 
@@ -55,13 +56,14 @@ def true_accuracy(run: Json) -> float:
 def cell(genotype: str) -> str:
     """An arch string in short: what enters each node.
 
-    >>> cell("|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|")
+    >>> " ".join(cell("|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|").split())
     '1: 3×3; 2: skip, pool'
     """
     nodes = []
     for node, group in enumerate(genotype.split("+"), start=1):
         names = [part.split("~")[0] for part in group.strip("|").split("|")]
-        nodes.append(f"{node}: {', '.join(map(operation_short, names))}")
+        text = f"{node}: {', '.join(map(operation_short, names))}"
+        nodes.append(text.replace(" ", SPACE))  # a line may break between nodes only
     return "; ".join(nodes)
 
 
@@ -71,7 +73,6 @@ def searches(runs: Mapping[str, Json]) -> Text:
         [
             f"`{name}`",
             f"{run['seconds'][-1]:.0f}",
-            f"{run['entropy'][0]:.3f}",
             f"{run['entropy'][-1]:.3f}",
             f"{run['accuracy_supernet'][-1]:.1f}",
             f"{run['accuracy_rounded'][-1]:.1f}",
@@ -79,8 +80,8 @@ def searches(runs: Mapping[str, Json]) -> Text:
         ]
         for name, run in runs.items()
     ]
-    head = ["search", "seconds", "entropy at first", "at last"]
-    return _table([*head, "before rounding, %", "after, %", "cell: into node"], rows)
+    head = ["search", "seconds", "entropy", "before rounding, %", "after, %"]
+    return _table([*head, "cell: what enters node 1, 2, 3"], rows)
 
 
 def settings(record: Json, published: Json) -> Text:
@@ -127,15 +128,15 @@ def rounding(record: Json, published: Json | None = None) -> Text:
             [
                 NAMES[method],
                 f"{lr:g} ({', '.join(kinds)})",
-                _spread([run["entropy"][-1] for run in runs], "{:.3f}"),
-                f"{_rose(runs)} of {len(runs)}",
+                _spread([run["entropy"][-1] for run in runs], "{:.2f}"),
+                f"{_rose(runs)} of {len(runs)}".replace(" ", SPACE),
                 _spread(before, "{:.1f}"),
                 _spread(after, "{:.1f}"),
-                _spread(lost, "{:.1f}"),
+                f"{np.mean(lost):.1f}",
             ]
         )
-    head = ["method", "step of theta", "entropy at the end", "rose again"]
-    table = _table([*head, "before rounding, %", "after, %", "lost, points"], rows)
+    head = ["method", "step of theta", "entropy", "rose again"]
+    table = _table([*head, "before rounding, %", "after, %", "lost"], rows)
     return Text(f"{table}\n\n{_reading(record)}")
 
 
@@ -183,8 +184,7 @@ def true_accuracies(records: Sequence[Json], published: Json) -> Text:
         values = [true_accuracy(run) for run in runs]
         rows.append(
             [
-                NAMES[method],
-                objective,
+                _arm((method, objective)),
                 f"{runs[0]['config']['update']['lr']:g}",
                 _spread(values, "{:.2f}"),
                 f"{np.median(values):.2f}",
@@ -194,11 +194,10 @@ def true_accuracies(records: Sequence[Json], published: Json) -> Text:
         )
     for entry in published["nb201_c10_test"]:
         if entry["method"] not in NAMES:
-            objective = entry["objective"] or "–"
-            rows.append(
-                [entry["method"], objective, *["–"] * 4, _printed(entry)],
-            )
-    head = ["method", "objective", "step", "ours, mean ± sd, %", "median, %"]
+            objective = entry["objective"] or ""
+            name = f"{entry['method']} {objective}".strip()
+            rows.append([name, *["–"] * 4, _printed(entry)])
+    head = ["method and objective", "step", "ours, mean ± sd, %", "median, %"]
     table = _table([*head, "regret, points", "published, %"], rows)
     return Text(f"{table}\n\n{_ranking(records, published)}")
 
