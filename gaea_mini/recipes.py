@@ -30,6 +30,7 @@ from gaea_mini.supernet import CellSpace, space
 
 TUNING_SEEDS = (100, 101, 102, 103, 104)
 REPORT_SEEDS = tuple(range(10))
+MOST_STEPS = 8
 # From the published step upwards, by factors of about the square root of ten.
 GRIDS = {
     "darts": (3e-4, 1e-3, 3e-3, 1e-2),
@@ -170,7 +171,7 @@ class Kitchen:
 
         All steps of the grid run on two tuning seeds. The best two run on the other
         tuning seeds, and the better mean over all five wins. Whenever the last value of
-        the grid is the best, the grid is continued upwards, at most twice in all.
+        the grid is the best, the grid is continued upwards, to at most eight values.
         """
         scores: dict[float, list[float]] = {}
         grid = list(GRIDS[name])
@@ -188,13 +189,13 @@ class Kitchen:
             return {lr: float(np.mean(values)) for lr, values in scores.items()}
 
         score(grid, TUNING_SEEDS[:2])
-        while max(means(), key=means().__getitem__) == grid[-1] and len(grid) < 6:
+        while max(means(), key=means().__getitem__) == grid[-1] and len(grid) < MOST_STEPS:
             grid.append(float(f"{grid[-2] * 10:g}"))
             score(grid[-1:], TUNING_SEEDS[:2])
         finalists = sorted(means(), key=means().__getitem__)[-2:]
         score(finalists, TUNING_SEEDS[2:])
         chosen = max(finalists, key=means().__getitem__)
-        while chosen == grid[-1] and len(grid) < 6:
+        while chosen == grid[-1] and len(grid) < MOST_STEPS:
             grid.append(float(f"{grid[-2] * 10:g}"))
             score(grid[-1:], TUNING_SEEDS)
             chosen = max(chosen, grid[-1], key=means().__getitem__)
