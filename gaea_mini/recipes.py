@@ -65,6 +65,7 @@ class Recipe:
       methods: methods whose step is chosen, then reported.
       budget: of every search.
       published: methods that are reported at their published step as well.
+      steps_of: another recipe whose chosen steps are used; None chooses them here.
     """
 
     about: str
@@ -75,6 +76,7 @@ class Recipe:
     methods: tuple[str, ...]
     budget: Budget
     published: tuple[str, ...] = ()
+    steps_of: str | None = None
 
 
 CHAPTER = replace(
@@ -111,6 +113,9 @@ RECIPES = {
         ("single-level",),
         ("darts", "gaea-darts"),
         PRESETS["cpu"],
+        # A single-level search takes twice as long; both methods keep the steps that
+        # were chosen for them in the bilevel search.
+        steps_of="nasbench201_bilevel",
     ),
 }
 
@@ -137,7 +142,10 @@ class Kitchen:
         choices = []
         for objective in recipe.objectives:
             for method_name in recipe.methods:
-                choice = self._choose(recipe, method_name, objective, say)
+                if recipe.steps_of is None:
+                    choice = self._choose(recipe, method_name, objective, say)
+                else:
+                    choice = self._chosen_before(recipe.steps_of, method_name)
                 choices.append(choice)
                 steps = [choice["chosen"]]
                 if method_name in recipe.published:
@@ -189,7 +197,9 @@ class Kitchen:
             return {lr: float(np.mean(values)) for lr, values in scores.items()}
 
         score(grid, TUNING_SEEDS[:2])
-        while max(means(), key=means().__getitem__) == grid[-1] and len(grid) < MOST_STEPS:
+        while (
+            max(means(), key=means().__getitem__) == grid[-1] and len(grid) < MOST_STEPS
+        ):
             grid.append(float(f"{grid[-2] * 10:g}"))
             score(grid[-1:], TUNING_SEEDS[:2])
         finalists = sorted(means(), key=means().__getitem__)[-2:]
@@ -211,6 +221,17 @@ class Kitchen:
             ],
             "chosen": chosen,
         }
+
+    def _chosen_before(self, name: str, method_name: str) -> dict[str, Any]:
+        """The step that another recipe's record has for a method."""
+        path = self.records / f"{name}.json"
+        try:
+            steps = json.loads(path.read_text())["steps"]
+        except (OSError, ValueError, KeyError):
+            raise InputError(
+                f"{path} has no chosen steps; run the recipe {name} first"
+            ) from None
+        return next(choice for choice in steps if choice["method"] == method_name)
 
     def _task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int
