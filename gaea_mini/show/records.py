@@ -118,6 +118,17 @@ def arms(record: Json) -> dict[str, list[Json]]:
     }
 
 
+def chosen_arms(records: Sequence[Json]) -> dict[tuple[str, str], list[Json]]:
+    """(method, objective) -> its runs with the chosen step, for several records."""
+    return {
+        (step["method"], step["objective"]): pick(
+            record, step["method"], step["objective"]
+        )
+        for record in records
+        for step in record["steps"]
+    }
+
+
 def skips(genotype: str) -> int:
     """Number of edges of a cell that are skip-connections.
 
