@@ -64,6 +64,10 @@ class Mixture:
     def __post_init__(self) -> None:
         require_geometry(type(self).__name__, self.on)
 
+    def __call__(self, parameters: Tensor) -> Tensor:
+        """Rows on the simplex (..., O), differentiable in ``parameters``."""
+        return parameters if self.on == "simplex" else torch.softmax(parameters, dim=-1)
+
     def shapes(self, space: CellSpace) -> list[tuple[int, ...]]:
         """Shapes of the parameters; the last axis of each is one simplex."""
         groups = [(len(space.kinds), len(g)) for g in entering(space)]
@@ -77,13 +81,13 @@ class Mixture:
 
     def theta(self, parameters: Sequence[Tensor]) -> Tensor:
         """Theta (K, E, O), rows on the simplex, differentiable."""
-        return self._on_simplex(parameters[0])
+        return self(parameters[0])
 
     def edges(self, parameters: Sequence[Tensor]) -> Tensor | None:
         """Edge weights (K, E), those into a node on a simplex; None if not learned."""
         if not self.edge_weights:
             return None
-        return torch.cat([self._on_simplex(p) for p in parameters[1:]], dim=1)
+        return torch.cat([self(p) for p in parameters[1:]], dim=1)
 
     def weights(
         self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
@@ -100,9 +104,6 @@ class Mixture:
     def choose(self, state: "State") -> str:
         """The cell that the search would end with now: theta, rounded."""
         return state.space.round(state.theta(with_edges=True))
-
-    def _on_simplex(self, parameters: Tensor) -> Tensor:
-        return parameters if self.on == "simplex" else torch.softmax(parameters, dim=-1)
 
 
 @dataclass(frozen=True)

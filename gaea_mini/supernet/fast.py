@@ -19,6 +19,7 @@ from gaea_mini.supernet.spaces import CellSpace
 
 Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+ORDER = (*KERNELS, "skip_connect", "avg_pool_3x3")  # of the sums; ``none`` adds nothing
 
 
 class FastCell(nn.Module):
@@ -107,11 +108,14 @@ class FastCell(nn.Module):
     ) -> None:
         """Add to each target what comes to it from one source."""
         rectified = F.relu(node)
-        for name, column in self.column.items():
+        for name in ORDER:
+            if name not in self.column:
+                continue
+            column = self.column[name]
             edges = [
                 e for e in self.leaving[source] if active is None or column in active[e]
             ]
-            if not edges or name == "none":
+            if not edges:
                 continue
             targets = [self.space.edges[e][1] for e in edges]
             if name in KERNELS:
