@@ -253,10 +253,11 @@ def run_show(options: argparse.Namespace) -> None:
 def run_methods(options: argparse.Namespace) -> None:
     """List the methods with their parts and default steps."""
     from gaea_mini.search import METHODS, method
+    from gaea_mini.search.method import SOURCES
 
     for name in METHODS:
         built = method(name)
-        print(f"{name}  ({built.paper})")
+        print(f"{name}  ({SOURCES[name]})")
         print(f"  relaxation  {built.relaxation}")
         print(f"  update      {built.update}")
         print(f"  objective   {built.objective}, warm-up {built.warm_up} epochs")

@@ -227,11 +227,12 @@ class Kitchen:
         path = self.records / f"{name}.json"
         try:
             steps = json.loads(path.read_text())["steps"]
-        except (OSError, ValueError, KeyError):
+            return {step["method"]: step for step in steps}[method_name]
+        except (OSError, ValueError, KeyError, TypeError):
             raise InputError(
-                f"{path} has no chosen steps; run the recipe {name} first"
+                f"{path} has no chosen step of {method_name}; run the recipe {name} "
+                "first"
             ) from None
-        return next(choice for choice in steps if choice["method"] == method_name)
 
     def _task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int

@@ -29,7 +29,6 @@ class Method:
       warm_up: epochs at the start in which only the weights move.
       perturbation: theta is shifted at random in the weight steps, by up to this much
         at the end of the search (a linear ramp); 0 leaves it alone.
-      paper: where it comes from.
     """
 
     name: str
@@ -38,7 +37,6 @@ class Method:
     objective: Objective
     warm_up: int = 0
     perturbation: float = 0.0
-    paper: str = ""
 
     def __post_init__(self) -> None:
         require_positive("lr_theta", self.update.lr)
@@ -80,10 +78,7 @@ class Method:
 
 def darts(lr: float = 3e-4, objective: Objective | None = None) -> Method:
     """DARTS: a softmax mixture, Adam on the logits. Order 2 is Bilevel(order=2)."""
-    paper = "Liu, Simonyan, Yang, ICLR 2019"
-    return Method(
-        "darts", Mixture(), LogitsAdam(lr), objective or Bilevel(), paper=paper
-    )
+    return Method("darts", Mixture(), LogitsAdam(lr), objective or Bilevel())
 
 
 def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
@@ -92,7 +87,6 @@ def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
         darts(objective=objective),
         name="darts-sgd",
         update=LogitsSGD(lr),
-        paper="a control, not published",
     )
 
 
@@ -103,7 +97,6 @@ def darts_projected(lr: float = 0.1, objective: Objective | None = None) -> Meth
         name="darts-projected",
         relaxation=Mixture(on="simplex"),
         update=ProjectedStep(lr),
-        paper="a control, not published",
     )
 
 
@@ -118,7 +111,6 @@ def pc_darts(lr: float = 6e-4, objective: Objective | None = None) -> Method:
         LogitsAdam(lr),
         objective or Bilevel(),
         warm_up=15,
-        paper="Xu et al., ICLR 2020",
     )
 
 
@@ -129,21 +121,20 @@ def gdas(lr: float = 3e-4, objective: Objective | None = None) -> Method:
         GumbelSample(),
         LogitsAdam(lr),
         objective or Bilevel(theta_first=False),
-        paper="Dong, Yang, CVPR 2019",
     )
 
 
 def rs_ws(lr: float = 1.0, objective: Objective | None = None) -> Method:
     """Random search with weight sharing: train on uniform samples, then score cells.
 
-    ``lr`` is not used: there is no theta to move.
+    There is no theta to move, so ``lr`` moves nothing.
     """
+    require_positive("lr_theta", lr)
     return Method(
         "rs-ws",
         UniformSample(on="simplex"),
         Frozen(),
         objective or Bilevel(),
-        paper="Li, Talwalkar, UAI 2019",
     )
 
 
@@ -154,7 +145,6 @@ def enas(lr: float = 1e-3, objective: Objective | None = None) -> Method:
         ControllerSample(),
         LogitsAdam(lr, beta1=0.9, weight_decay=0.0),
         objective or Bilevel(theta_first=False),
-        paper="Pham et al., ICML 2018; steps as in NAS-Bench-201's code",
     )
 
 
@@ -179,13 +169,24 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
         relaxation=replace(method.relaxation, on="simplex"),
         # 2. They move by exponentiated gradient.
         update=ExponentiatedGradient(lr),
-        paper="Li, Khodak, Balcan, Talwalkar, ICLR 2021",
     )
 
 
 BASES = {
     build().name: build
     for build in (darts, darts_sgd, darts_projected, pc_darts, gdas, rs_ws, enas)
+}
+SOURCES = {
+    "darts": "Liu, Simonyan, Yang, ICLR 2019; its code",
+    "darts-sgd": "a control, not published",
+    "darts-projected": "a control, not published",
+    "pc-darts": "Xu et al., ICLR 2020; its code, CIFAR-10",
+    "gdas": "Dong, Yang, CVPR 2019; NAS-Bench-201's code",
+    "rs-ws": "Li, Talwalkar, UAI 2019; NAS-Bench-201's code",
+    "enas": "Pham et al., ICML 2018; NAS-Bench-201's code",
+    "gaea-darts": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
+    "gaea-pc-darts": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
+    "gaea-gdas": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
 }
 GEOMETRIC = ("darts", "pc-darts", "gdas")  # those that the paper applies GAEA to
 METHODS = (*BASES, *(f"gaea-{name}" for name in GEOMETRIC))

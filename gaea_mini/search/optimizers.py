@@ -4,7 +4,6 @@ They work in anyone's training loop, with parameter groups, ``state_dict`` and l
 rate schedulers, and keep every row on the simplex.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -125,7 +124,7 @@ def project(points: Tensor) -> Tensor:
 
 def require_positive(name: str, value: float) -> None:
     """Refuse a step size that is not a positive number."""
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value < 1e38:  # float32 goes no further
         raise InputError(
             f"{name} is {value}; it must be a positive number, such as 0.1"
         )

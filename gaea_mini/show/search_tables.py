@@ -13,6 +13,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.show.records import (
     Json,
     arms,
+    choice,
     chosen_arms,
     chosen_step,
     mean_sd,
@@ -199,7 +200,7 @@ def true_accuracies(records: Sequence[Json], published: Json) -> Text:
             rows.append([name, *["–"] * 4, _printed(entry)])
     head = ["method and objective", "step", "ours, mean ± sd, %", "median, %"]
     table = _table([*head, "regret, points", "published, %"], rows)
-    return Text(f"{table}\n\n{_ranking(records, published)}")
+    return Text(f"{table}\n\n{_ranking(records, published)}{_how_chosen(records)}")
 
 
 def _ranking(records: Sequence[Json], published: Json) -> str:
@@ -215,6 +216,27 @@ def _ranking(records: Sequence[Json], published: Json) -> str:
         f"From best to worst mean, ours: {first}. Published: {second}. "
         f"The two orders are {same}."
     )
+
+
+def _how_chosen(records: Sequence[Json]) -> str:
+    """What to know of the chosen steps: taken over, or the largest that was tried."""
+    largest, taken_over = [], []
+    for record in records:
+        for method, objective in chosen_arms([record]):
+            made = choice(record, method, objective)
+            if made["objective"] != objective:
+                taken_over.append(f"{_arm((method, objective))}")
+            elif made["chosen"] >= max(score["lr"] for score in made["scores"]):
+                largest.append(_arm((method, objective)))
+    text = ""
+    if taken_over:
+        text += f" The steps of {' and '.join(taken_over)} were chosen in bilevel runs."
+    if largest:
+        text += (
+            f" For {' and '.join(largest)} the chosen step is the largest that was "
+            "tried, so a still larger one may do better."
+        )
+    return text
 
 
 def differences(records: Sequence[Json], published: Json) -> Text:

@@ -76,13 +76,13 @@ def test_the_config_holds_every_number_used(data, budget):
         "data": "patterns",
         "update": {"name": "ExponentiatedGradient", "lr": 0.7, "floor": 1e-5},
         "relaxation": {
-                "name": "Mixture",
-                "on": "simplex",
-                "edge_weights": False,
-                "partial": 1,
-            },
-            "warm_up": 0,
-            "perturbation": 0.0,
+            "name": "Mixture",
+            "on": "simplex",
+            "edge_weights": False,
+            "partial": 1,
+        },
+        "warm_up": 0,
+        "perturbation": 0.0,
     }
     for name, value in expected.items():
         assert run.config[name] == value

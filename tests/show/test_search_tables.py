@@ -36,7 +36,12 @@ def made_up_record(objective: str, final: dict[str, list[float]]) -> dict[str, A
                 run["truth"]["regret"][-1] = 94.37 - final[method][seed]
                 runs.append(run)
     steps = [
-        {"method": method, "objective": objective, "chosen": lrs[1]}
+        {
+            "method": method,
+            "objective": objective,
+            "chosen": lrs[1],
+            "scores": [{"lr": lr} for lr in (*lrs, 3.0)],
+        }
         for method, lrs in STEPS.items()
     ]
     return {"recipe": "made up", "steps": steps, "runs": runs}
@@ -103,7 +108,7 @@ def test_runs_are_picked_by_step_and_stand_in_the_order_of_their_seeds() -> None
     ("ask", "words"),
     [
         (lambda: records.pick(BILEVEL, "darts", lr=7.0), "step 7"),
-        (lambda: records.pick(BILEVEL, "darts", "single-level"), "no step was chosen"),
+        (lambda: records.pick(BILEVEL, "darts", "single-level"), "single-level"),
         (lambda: records.pick(BILEVEL, "gdas"), "no step was chosen for gdas"),
         (lambda: records.t_interval([1.0]), "1 values"),
     ],
@@ -153,6 +158,26 @@ def test_the_order_is_called_the_same_when_it_is() -> None:
     ]
     text = search_tables.true_accuracies(as_printed, PUBLISHED)
     assert "The two orders are the same." in text
+
+
+def test_a_step_at_the_end_of_its_grid_is_said_to_be() -> None:
+    assert "largest" not in search_tables.true_accuracies(BOTH, PUBLISHED)
+    record = json.loads(json.dumps(BILEVEL))
+    record["steps"][0]["scores"].pop()
+    text = search_tables.true_accuracies([record], PUBLISHED)
+    assert "For `darts` bilevel the chosen step is the largest that was tried" in text
+
+
+def test_a_step_that_was_chosen_under_another_objective_is_said_to_be() -> None:
+    record = json.loads(json.dumps(SINGLE))
+    for step in record["steps"]:
+        step["objective"] = "bilevel"
+    text = search_tables.true_accuracies([BILEVEL, record], PUBLISHED)
+    said = "`darts` single-level and `gaea(darts)` single-level were chosen in bilevel"
+    assert said in text
+    assert [
+        line for line in text.splitlines() if "| `darts` single-level | 0.01" in line
+    ]
 
 
 def test_differences_are_paired_and_their_direction_is_computed() -> None:
@@ -275,11 +300,12 @@ def test_a_committed_record_keeps_its_promises(name: str) -> None:
     for step in record["steps"]:
         assert set(step["seeds"]).isdisjoint(range(10))
         scores = {s["lr"]: np.mean(s["accuracy_rounded"]) for s in step["scores"]}
-        most = max(len(s["accuracy_rounded"]) for s in step["scores"])
-        finalists = [
-            s["lr"] for s in step["scores"] if len(s["accuracy_rounded"]) == most
+        complete = [
+            score["lr"]
+            for score in step["scores"]
+            if len(score["accuracy_rounded"]) == len(step["seeds"])
         ]
-        assert step["chosen"] == max(finalists, key=scores.__getitem__)
+        assert step["chosen"] == max(complete, key=scores.__getitem__)
     groups: dict[Any, list[int]] = {}
     for run in record["runs"]:
         config = run["config"]
