@@ -36,11 +36,17 @@ class Batches:
 
     def plain(self, draws: torch.Generator) -> tuple[Tensor, Tensor]:
         """One batch without crop and flip, chosen by another generator."""
-        chosen = torch.randperm(len(self.y), generator=draws)[: self.budget.batch]
-        crop = self.budget.crop
-        inner = slice(crop, crop + self.size)
-        pictures = self.padded[chosen.to(self.y.device), inner, inner]
-        return pictures.permute(0, 3, 1, 2), self.y[chosen.to(self.y.device)]
+        return self._inner(torch.randperm(len(self.y), generator=draws))
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """The batch at the front, without crop and flip: always the same."""
+        return self._inner(torch.arange(len(self.y)))
+
+    def _inner(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = order[: self.budget.batch].to(self.y.device)
+        inner = slice(self.budget.crop, self.budget.crop + self.size)
+        pictures = self.padded[chosen][:, inner, inner]
+        return pictures.permute(0, 3, 1, 2), self.y[chosen]
 
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, C, H, W), channels last in memory, and labels (B,)."""

@@ -7,7 +7,10 @@ from gaea_mini.search.state import State
 
 
 def dominant_eigenvalue(
-    state: State, batch: Batch, steps: int = 50, tolerance: float = 1e-3
+    state: State,
+    batch: Batch | None = None,
+    steps: int = 50,
+    tolerance: float = 1e-3,
 ) -> float:
     r"""Largest eigenvalue in magnitude of the Hessian of the loss in theta.
 
@@ -20,7 +23,8 @@ def dominant_eigenvalue(
 
     Args:
       state: a search; nothing in it is changed.
-      batch: pictures (B, C, H, W) and labels (B,).
+      batch: pictures (B, C, H, W) and labels (B,); None takes the first ones of
+        theta's, always the same.
       steps: most products.
       tolerance: relative change of the eigenvalue at which to stop.
 
@@ -30,7 +34,7 @@ def dominant_eigenvalue(
     device = state.parameters[0].device
     theta = torch.as_tensor(state.theta(with_edges=True), dtype=torch.float32)
     theta = theta.to(device).requires_grad_()
-    loss = state.loss(batch, Weights(theta))
+    loss = state.loss(batch or state.theta_batches.first(), Weights(theta))
     (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
     draws = torch.Generator().manual_seed(0)
     vector = torch.randn(theta.shape, generator=draws).to(device)

@@ -134,6 +134,12 @@ class State:
             theta = theta * edges.double()[:, :, None]
         return theta.cpu().numpy().copy()
 
+    @torch.no_grad()
+    def edges(self) -> list[list[float]] | None:
+        """Edge weights (K, E) for the record; None if they are not learned."""
+        edges = self.method.relaxation.edges(self.parameters)
+        return None if edges is None else edges.double().cpu().numpy().round(5).tolist()
+
     def scoring_batch(self) -> tuple[Tensor, Tensor]:
         """One batch of theta's pictures, neither cropped nor flipped."""
         return self.theta_batches.plain(self.draws)

@@ -420,6 +420,19 @@ def test_dominant_eigenvalue_against_the_whole_hessian(pictures) -> None:
     assert found == pytest.approx(largest, rel=1e-2)
 
 
+def test_curvature_and_edge_weights_are_recorded(pictures) -> None:
+    chosen = replace(pc_darts(), warm_up=0)
+    budget = replace(TINY, channels=8, epochs=1)
+    *_, run = search(COMPACT, pictures, chosen, budget, curvature=True)
+    assert len(run.eigenvalue) == len(run.edge_weights) == len(run.theta) == 2
+    assert np.isfinite(run.eigenvalue).all() and min(map(abs, run.eigenvalue)) > 0
+    assert np.allclose(np.array(run.edge_weights)[:, :, 3:].sum(-1), 1, atol=1e-4)
+    assert "eigenvalue" in run.to_dict()
+    *_, plain = search(COMPACT, pictures, darts(), TINY)
+    assert "eigenvalue" not in plain.to_dict()
+    assert "edge_weights" not in plain.to_dict()
+
+
 # All of them -------------------------------------------------------------------------
 
 
