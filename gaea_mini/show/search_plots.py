@@ -128,7 +128,7 @@ def stopping(records: Sequence[Json], published: Json) -> Figure:
                 look = {"color": arm_colours([label])[label], "linestyle": dash}
                 values = seeds_by_epochs(curves)
                 for seed in values:
-                    ax.plot(seed, linewidth=0.7, alpha=0.55, label="_seed", **look)
+                    ax.plot(seed, linewidth=0.7, alpha=0.35, label="_seed", **look)
                 ax.plot(values.mean(axis=0), linewidth=2.6, label=label, **look)
             ax.axhline(optimum, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
             ax.set_title(title)
