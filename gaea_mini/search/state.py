@@ -13,7 +13,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
-from gaea_mini.supernet import CellSpace, Supernet
+from gaea_mini.supernet import Space, build_supernet
 
 
 class State:
@@ -24,7 +24,7 @@ class State:
 
     def __init__(
         self,
-        space: CellSpace,
+        space: Space,
         data: Pictures,
         method: Method,
         budget: Budget,
@@ -50,7 +50,7 @@ class State:
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seeds[0]))
-            network = Supernet(
+            network = build_supernet(
                 space,
                 data.x.shape[-1],
                 data.classes,
