@@ -62,6 +62,11 @@ class DartsSpace:
         )
         return cells ** len(self.kinds)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Operations that the GAEA paper leaves out of its searches: none of them."""
+        return ()
+
     def without(self, *names: str) -> "DartsSpace":
         """The same space with some operations taken out.
 

@@ -46,6 +46,11 @@ class CellSpace:
         """Number of cells, isomorphic ones counted apart: O ** E."""
         return len(self.operations) ** len(self.edges)
 
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Operations that the GAEA paper leaves out of its searches: ``none``."""
+        return tuple(o for o in self.operations if o == "none")
+
     def without(self, *names: str) -> "CellSpace":
         """The same space with some operations taken out.
 

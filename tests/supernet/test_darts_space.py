@@ -181,6 +181,8 @@ def test_taking_operations_out():
     assert SMALL.shape == (2, 14, 4)
     assert DARTS.shape == (2, 14, 8), "the original has changed"
     assert DARTS.without() == DARTS
+    assert DARTS.left_out == () and space("nasbench201").left_out == ("none",)
+    assert space("compact").left_out == ()
     with pytest.raises(InputError, match="no operation 'dil_conv_3x3'"):
         SMALL.parse(GENOTYPES["pc-darts-cifar"].genotype)
     with pytest.raises(InputError, match="keeps 'none'"):
