@@ -67,13 +67,8 @@ class MixedDartsEdge(nn.Module):
 
     def __init__(self, space: DartsSpace, channels: int, stride: int, partial: int = 1):
         super().__init__()
-        if partial < 1 or channels % partial:
-            raise InputError(
-                f"partial channels: 1/{partial} of {channels} channels is not a whole "
-                "number; take a divisor of the channels"
-            )
         self.stride, self.partial = stride, partial
-        mixed = channels // partial
+        mixed = mixed_channels(channels, partial)
         self.split = [mixed, channels - mixed]
         self.operations = nn.ModuleList()
         for name in space.operations:
@@ -100,6 +95,20 @@ class MixedDartsEdge(nn.Module):
             return total
         beside = theta.sum() * pass_by(others, self.stride)
         return shuffle(torch.cat([total, beside], dim=1), self.partial)
+
+
+def mixed_channels(channels: int, partial: int) -> int:
+    """C / k, the channels that go through the operations.
+
+    Raises:
+      InputError: k does not divide C.
+    """
+    if partial < 1 or channels % partial:
+        raise InputError(
+            f"partial channels: 1/{partial} of {channels} channels is not a whole "
+            "number; take a divisor of the channels"
+        )
+    return channels // partial
 
 
 def pass_by(x: Tensor, stride: int) -> Tensor:
