@@ -67,6 +67,9 @@ bench: $(READY) ## time the fast cell against the readable one
 	@mkdir -p _build
 	$(BIN)/python -m gaea_mini.bench
 
-clean: ## remove what was built, keep .venv
-	rm -rf _build build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+# _build/records holds finished searches of `make records`, which are hours of work.
+clean: ## remove what was built; keep .venv and the searches of make records
+	@mkdir -p _build
+	find _build -mindepth 1 -maxdepth 1 -not -name records -exec rm -rf {} +
+	rm -rf build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +

@@ -157,9 +157,15 @@ def _add_records(commands: Any) -> None:
         default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
         help="CIFAR-10 for the recipes that need it: a .npz, or torchvision's",
     )
-    records.add_argument("--jobs", type=int, default=os.cpu_count(), help="at once")
-    records.add_argument("--records", type=Path, default=Path("book/records"))
-    records.add_argument("--cache", type=Path, default=Path("_build/records"))
+    add = records.add_argument
+    add("--jobs", type=int, default=os.cpu_count(), help="searches at a time")
+    add("--records", type=Path, default=Path("book/records"), help="where records go")
+    add(
+        "--cache",
+        type=Path,
+        default=Path("_build/records"),
+        help="where finished searches and checkpoints are kept",
+    )
     records.set_defaults(run=run_records)
 
 

@@ -6,6 +6,7 @@ where that is installed.
 """
 
 import hashlib
+import io
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -142,7 +143,7 @@ def _four_axes(x: np.ndarray) -> np.ndarray:
 
 def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], str]:
     try:
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        content = path.read_bytes()
     except FileNotFoundError:
         raise InputError(
             f"no data set {path}: take 'fashion' (shipped), a name that torchvision "
@@ -150,13 +151,14 @@ def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], 
         ) from None
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from None
+    digest = hashlib.sha256(content).hexdigest()
     if expected is not None and digest != expected:
         raise InputError(
             f"{path} has sha256 {digest[:12]}..., not {expected[:12]}...: "
             "it is damaged or another file; fetch it again"
         )
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
         sizes = [
             len(arrays[name]) for name in ("x_train", "y_train", "x_test", "y_test")

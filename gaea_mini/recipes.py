@@ -30,6 +30,7 @@ from gaea_mini.supernet import Space, space
 
 TUNING_SEEDS = (100, 101, 102, 103, 104)
 REPORT_SEEDS = tuple(range(10))
+MOST_STEPS = 8
 # From the published step upwards, by factors of about the square root of ten.
 GRIDS = {
     "darts": (3e-4, 1e-3, 3e-3, 1e-2),
@@ -64,6 +65,7 @@ class Recipe:
       methods: methods whose step is chosen, then reported.
       budget: of every search.
       published: methods that are reported at their published step as well.
+      steps_of: another recipe whose chosen steps are used; None chooses them here.
     """
 
     about: str
@@ -74,6 +76,7 @@ class Recipe:
     methods: tuple[str, ...]
     budget: Budget
     published: tuple[str, ...] = ()
+    steps_of: str | None = None
 
 
 CHAPTER = replace(
@@ -110,6 +113,9 @@ RECIPES = {
         ("single-level",),
         ("darts", "gaea-darts"),
         PRESETS["cpu"],
+        # A single-level search takes twice as long; both methods keep the steps that
+        # were chosen for them in the bilevel search.
+        steps_of="nasbench201_bilevel",
     ),
 }
 
@@ -136,7 +142,10 @@ class Kitchen:
         choices = []
         for objective in recipe.objectives:
             for method_name in recipe.methods:
-                choice = self._choose(recipe, method_name, objective, say)
+                if recipe.steps_of is None:
+                    choice = self._choose(recipe, method_name, objective, say)
+                else:
+                    choice = self._chosen_before(recipe.steps_of, method_name)
                 choices.append(choice)
                 steps = [choice["chosen"]]
                 if method_name in recipe.published:
@@ -168,9 +177,9 @@ class Kitchen:
     ) -> dict[str, Any]:
         """The step with the best rounded accuracy on held-out search data.
 
-        All steps of the grid run on two tuning seeds; the grid is continued upwards
-        while its last value is the best (at most twice); the best two steps run on the
-        other tuning seeds, and the better mean over all five wins.
+        All steps of the grid run on two tuning seeds. The best two run on the other
+        tuning seeds, and the better mean over all five wins. Whenever the last value of
+        the grid is the best, the grid is continued upwards, to at most eight values.
         """
         scores: dict[float, list[float]] = {}
         grid = list(GRIDS[name])
@@ -188,12 +197,18 @@ class Kitchen:
             return {lr: float(np.mean(values)) for lr, values in scores.items()}
 
         score(grid, TUNING_SEEDS[:2])
-        while max(means(), key=means().__getitem__) == grid[-1] and len(grid) < 6:
+        while (
+            max(means(), key=means().__getitem__) == grid[-1] and len(grid) < MOST_STEPS
+        ):
             grid.append(float(f"{grid[-2] * 10:g}"))
             score(grid[-1:], TUNING_SEEDS[:2])
-        best = sorted(means(), key=means().__getitem__)[-2:]
-        score(best, TUNING_SEEDS[2:])
-        chosen = max(best, key=means().__getitem__)
+        finalists = sorted(means(), key=means().__getitem__)[-2:]
+        score(finalists, TUNING_SEEDS[2:])
+        chosen = max(finalists, key=means().__getitem__)
+        while chosen == grid[-1] and len(grid) < MOST_STEPS:
+            grid.append(float(f"{grid[-2] * 10:g}"))
+            score(grid[-1:], TUNING_SEEDS)
+            chosen = max(chosen, grid[-1], key=means().__getitem__)
         say(f"{name} {objective}: step {chosen:g} of {grid}, {means()}")
         return {
             "method": name,
@@ -206,6 +221,18 @@ class Kitchen:
             ],
             "chosen": chosen,
         }
+
+    def _chosen_before(self, name: str, method_name: str) -> dict[str, Any]:
+        """The step that another recipe's record has for a method."""
+        path = self.records / f"{name}.json"
+        try:
+            steps = json.loads(path.read_text())["steps"]
+            return {step["method"]: step for step in steps}[method_name]
+        except (OSError, ValueError, KeyError, TypeError):
+            raise InputError(
+                f"{path} has no chosen step of {method_name}; run the recipe {name} "
+                "first"
+            ) from None
 
     def _task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int

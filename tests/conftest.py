@@ -14,6 +14,12 @@ for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
 os.environ.setdefault("MPLBACKEND", "agg")
 
 import pytest  # noqa: E402
+from hypothesis import settings  # noqa: E402
+
+# No deadline: on a busy machine one slow example would fail a good test. The same
+# examples every time: a failure on CI is then the same failure on a desk.
+settings.register_profile("book", deadline=None, derandomize=True)
+settings.load_profile("book")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -61,6 +67,31 @@ def beside(*parts: str) -> Path:
 def nb201_file() -> Path:
     """The compact NAS-Bench-201 table, which is never committed."""
     return beside("nb201", "nb201.csv.gz")
+
+
+@pytest.fixture(scope="session")
+def made_up_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A table of all 15,625 cells with invented numbers, in a shuffled order.
+
+    Accuracy grows with the number of 3x3 convolutions; ties are many.
+    """
+    import csv
+    import gzip
+    import random
+    from itertools import product
+
+    cells = ["".join(cell) for cell in product("01234", repeat=6)]
+    random.Random(0).shuffle(cells)
+    path = tmp_path_factory.mktemp("table") / "made_up.csv.gz"
+    with gzip.open(path, "wt", newline="", compresslevel=1) as file:
+        writer = csv.writer(file)
+        sets = ("c10_test_200", "c10_val_200", "c100_test_200", "in16_test_200")
+        writer.writerow(["index", "ops", "n_trials_200", *sets])
+        for index, ops in enumerate(cells):
+            best = 10 + 14 * ops.count("3") + 2 * ops.count("2") + ops.count("1")
+            row = [best, best - 0.5, best / 2, best / 4]
+            writer.writerow([index, ops, 3, *row])
+    return path
 
 
 @pytest.fixture(scope="session")

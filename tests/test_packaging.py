@@ -35,7 +35,9 @@ def test_the_package_has_lower_bounds_only() -> None:
 
 def test_every_dependency_of_package_and_tests_is_pinned_for_the_book() -> None:
     project = PROJECT["project"]
-    wanted = project["dependencies"] + sum(project["optional-dependencies"].values(), [])
+    wanted = project["dependencies"] + sum(
+        project["optional-dependencies"].values(), []
+    )
     pinned = {name_of(name) for name in pins()}
     assert {name_of(requirement) for requirement in wanted} <= pinned
 

@@ -5,7 +5,6 @@ anyone's training loop: it takes parameters whose rows lie on the simplex and ke
 there.
 """
 
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -147,7 +146,7 @@ Update = ExponentiatedGradient | LogitsAdam | LogitsSGD
 
 def require_positive(name: str, value: float) -> None:
     """Refuse a step size that is not a positive number."""
-    if not (math.isfinite(value) and value > 0):
+    if not 0 < value < 1e38:  # float32 goes no further
         raise InputError(
             f"{name} is {value}; it must be a positive number, such as 0.1"
         )

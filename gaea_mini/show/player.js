@@ -269,8 +269,10 @@ function chart(runs, last, pick, levels, seek, heading) {
         s("text", { x: end, y: y(v) - 8, "text-anchor": "end" }, name)]),
       ...curves("gp-future"), rule, past, ...dots);
   };
-  const point = (event) => { if (event.buttons) seek(epochAt(event.offsetX)); };
-  svg.addEventListener("pointerdown", point);
+  const point = (event) => {
+    if (event.buttons) seek(epochAt(event.clientX - svg.getBoundingClientRect().left));
+  };
+  svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); point(event); });
   svg.addEventListener("pointermove", point);
   return { el, lay, draw(t, epoch) {
     past.setAttribute("width", x(t).toFixed(1));

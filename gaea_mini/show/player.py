@@ -71,6 +71,10 @@ class ArchitecturePlayer(anywidget.AnyWidget):
         labels = self.labels if len(self.labels) == len(proposal["value"]) else None
         return trim_all(proposal["value"], labels)
 
+    @traitlets.observe("runs")
+    def _stay_in_range(self, change: Any) -> None:
+        self.epoch = min(self.epoch, self.last_epoch)
+
     @traitlets.validate("epoch")
     def _keep_epoch_in_range(self, proposal: Any) -> int:
         epoch = int(proposal["value"])

@@ -89,16 +89,24 @@ def pick(
 def chosen_step(record: Json, method: str, objective: str | None = None) -> float:
     """The step of theta that did best on the tuning seeds.
 
+    A choice made under ``objective`` comes first. A record may also take over a choice
+    that was made under another one.
+
     Raises:
-      InputError: the record holds no choice for this method and objective.
+      InputError: the record holds no choice for this method.
     """
-    for step in record["steps"]:
-        if step["method"] == method and objective in (None, step["objective"]):
-            return float(step["chosen"])
-    raise InputError(
-        f"record {record.get('recipe')}: no step was chosen for {method}"
-        + (f", {objective}" if objective else "")
-    )
+    return float(choice(record, method, objective)["chosen"])
+
+
+def choice(record: Json, method: str, objective: str | None = None) -> Json:
+    """How the step of a method was chosen: the steps tried and their scores."""
+    found = [step for step in record["steps"] if step["method"] == method]
+    if not found:
+        raise InputError(
+            f"record {record.get('recipe')}: no step was chosen for {method}"
+        )
+    same = [step for step in found if step["objective"] == objective]
+    return (same or found)[0]
 
 
 def arms(record: Json) -> dict[str, list[Json]]:
@@ -115,6 +123,18 @@ def arms(record: Json) -> dict[str, list[Json]]:
     return {
         f"{method} {lr:g}": pick(record, method, lr=lr)
         for method, lr in sorted(pairs, key=lambda pair: (order[pair[0]], pair[1]))
+    }
+
+
+def chosen_arms(records: Sequence[Json]) -> dict[tuple[str, str], list[Json]]:
+    """(method, objective) -> its runs with the chosen step, for several records."""
+    return {
+        (method, objective): pick(record, method, objective)
+        for record in records
+        for method, objective in dict.fromkeys(
+            (run["config"]["method"], run["config"]["objective"])
+            for run in record["runs"]
+        )
     }
 
 

@@ -1,19 +1,27 @@
 """The figures of chapter ``gaea``: a toy edge, entropies, and accuracy over epochs.
 
-As in ``plots``, every function takes plain numbers and returns a matplotlib Figure.
+Functions take records (see ``records``) or plain numbers, and return a Figure.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from gaea_mini.show.plots import Curves, band, figure, name_lines, plot_style
+from gaea_mini.show.plots import (
+    DASHES,
+    band,
+    figure,
+    final_dots,
+    name_lines,
+    plot_style,
+    seeds_by_epochs,
+)
+from gaea_mini.show.records import Json, chosen_arms
 from gaea_mini.show.style import METHOD_COLOURS, MUTED, RULE
-
-Points = Sequence[tuple[float, float]]
 
 
 def arm_colours(labels: Sequence[str]) -> dict[str, str]:
@@ -35,83 +43,91 @@ def toy_edge(curves: Mapping[str, ArrayLike], bottom: float = 1e-5) -> Figure:
     """How much weight is not yet on the best operation, over steps.
 
     Args:
-      curves: label -> (T + 1,) one minus the weight of the best operation.
+      curves: label -> (T + 1,) one minus the weight of the best; at most four.
       bottom: the smallest value shown.
     """
     colours = arm_colours(list(curves))
-    dashes: dict[str, Any] = {label: "-" for label in curves}
-    dashes |= {label: (0, (5, 2)) for label in curves if "sgd" in label}
     with plot_style():
         fig, axes = figure(size=(7.0, 3.2))
         ax = axes[0, 0]
-        for label, curve in curves.items():
+        for dash, (label, curve) in zip(DASHES, curves.items(), strict=False):
             values = np.asarray(curve, dtype=float)
-            ax.plot(values, color=colours[label], linestyle=dashes[label], label=label)
+            ax.plot(values, color=colours[label], linestyle=dash, label=label)
         ax.set_yscale("log")
         ax.set_ylim(bottom, 1.5)
         ax.margins(x=0)
         ax.grid(axis="y", color=RULE, linewidth=0.7)
         ax.set_xlabel("step")
         ax.set_ylabel("weight off the best operation")
-        for line in ax.get_lines():
-            x, y = np.asarray(line.get_data(), dtype=float)
-            ax.annotate(
-                str(line.get_label()),
-                (x[-1], max(y[-1], bottom)),
-                xytext=(6, 0),
-                textcoords="offset points",
-                va="center",
-                annotation_clip=False,
-            ).set_in_layout(True)
+        _name_log_lines(ax, bottom, 1.5)
     return fig
 
 
-def entropy_beside_published(
-    ours: Curves, published: Mapping[str, Points], operations: int
-) -> Figure:
-    """Our entropies over seeds on the left, curves of a paper on the right.
+def _name_log_lines(ax: Axes, bottom: float, top: float) -> None:
+    """Name each line at its right end on a logarithmic axis, apart from the others."""
+    ends = [
+        (line, *np.asarray(line.get_data(), float)[:, -1]) for line in ax.get_lines()
+    ]
+    lowest = -1.0
+    for line, x, y in sorted(ends, key=lambda end: end[2]):
+        height = np.log(max(y, bottom) / bottom) / np.log(top / bottom)
+        lowest = max(height, lowest + 0.075)
+        ax.annotate(
+            str(line.get_label()),
+            (x, lowest),
+            xycoords=("data", "axes fraction"),
+            xytext=(6, 0),
+            textcoords="offset points",
+            va="center",
+            annotation_clip=False,
+        ).set_in_layout(True)
+
+
+def found_cells(records: Sequence[Json], published: Json) -> Figure:
+    """True accuracy of every run's last cell, one row for each method and objective.
 
     Args:
-      ours: label -> one list of entropies (nats) for each seed.
-      published: label -> (epoch, entropy) points of one published run.
-      operations: O; a dashed line stands at ln O in both panels.
+      records: NAS-Bench-201 records, one for each objective.
+      published: from ``published.json``.
     """
-    with plot_style():
-        fig, axes = figure(1, 2, (7.0, 3.2), sharey=True)
-        left, right = axes[0]
-        for label, curves in ours.items():
-            band(left, curves, label, arm_colours([label])[label])
-        for label, points in published.items():
-            x, y = zip(*points, strict=True)
-            look = {"color": arm_colours([label])[label], "markerfacecolor": "white"}
-            right.plot(x, y, "D-", linewidth=1, markersize=4.5, label=label, **look)
-        uniform = float(np.log(operations))
-        for ax, title in ((left, "ours, ten seeds"), (right, "published, one run")):
-            ax.axhline(uniform, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
-            ax.set_title(title)
-            ax.set_xlabel("epoch")
-            ax.margins(x=0)
-            ax.set_ylim(0, 1.12 * uniform)
-        left.annotate(f"uniform: ln {operations}", (0.3, uniform + 0.03), color=MUTED)
-        left.set_ylabel("entropy of theta (nats)")
-        name_lines(left)
-        name_lines(right)
-    return fig
+    groups = {
+        f"{method}, {objective}": [run["truth"]["c10_test"][-1] for run in runs]
+        for (method, objective), runs in chosen_arms(records).items()
+    }
+    printed = {
+        f"{entry['method']}, {entry['objective']}": (entry["mean"], entry["sd"])
+        for entry in published["nb201_c10_test"]
+    }
+    printed = {label: printed[label] for label in groups}
+    return final_dots(
+        groups,
+        published=printed,
+        optimum=best_cell(published),
+        colours=arm_colours(list(groups)),
+        size=(7.0, 3.2),
+    )
 
 
-def truth_over_epochs(panels: Mapping[str, Curves], optimum: float) -> Figure:
+def stopping(records: Sequence[Json], published: Json) -> Figure:
     """True accuracy of the cell that theta would be rounded to, epoch by epoch.
 
-    Args:
-      panels: title -> label -> one list of accuracies (percent) for each seed.
-      optimum: the best cell of the space, drawn as a line.
+    One panel for each objective. State 0 is left out: there all weights are equal.
     """
+    optimum = best_cell(published)
+    panels: dict[str, dict[str, Any]] = {}
+    for (method, objective), runs in chosen_arms(records).items():
+        curves = [[None, *run["truth"]["c10_test"][1:]] for run in runs]
+        panels.setdefault(objective, {})[method] = curves
     with plot_style():
         fig, axes = figure(1, len(panels), (7.0, 3.4), sharey=True)
         for ax, (title, groups) in zip(axes[0], panels.items(), strict=True):
             for label, curves in groups.items():
                 dash: Any = "-" if "gaea" in label else (0, (5, 2))
-                band(ax, curves, label, arm_colours([label])[label], dash=dash)
+                look = {"color": arm_colours([label])[label], "linestyle": dash}
+                values = seeds_by_epochs(curves)
+                for seed in values:
+                    ax.plot(seed, linewidth=0.7, alpha=0.55, label="_seed", **look)
+                ax.plot(values.mean(axis=0), linewidth=2.6, label=label, **look)
             ax.axhline(optimum, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
             ax.set_title(title)
             ax.set_xlabel("epoch")
@@ -119,7 +135,7 @@ def truth_over_epochs(panels: Mapping[str, Curves], optimum: float) -> Figure:
         axes[0, 0].set_ylabel("true test accuracy (%)")
         axes[0, 0].annotate(
             f"best cell {optimum:.2f}",
-            (0, optimum),
+            (1, optimum),
             xytext=(4, 3),
             textcoords="offset points",
             color=MUTED,
@@ -127,3 +143,43 @@ def truth_over_epochs(panels: Mapping[str, Curves], optimum: float) -> Figure:
         for ax in axes[0]:
             name_lines(ax)
     return fig
+
+
+def entropy_beside_published(record: Json, published: Json) -> Figure:
+    """Our entropies over seeds, and the paper's three spaces, as parts of ln O."""
+    config = record["runs"][0]["config"]
+    seeds = len({run["config"]["seed"] for run in record["runs"]})
+    spaces = dict.fromkeys(entry["space"] for entry in published["entropy"])
+    with plot_style():
+        fig, axes = figure(2, 2, (7.0, 4.6), sharey=True)
+        first, *others = axes.ravel()
+        first.set_title(f"ours: NAS-Bench-201, {seeds} seeds")
+        for (method, _), runs in chosen_arms([record]).items():
+            curves = np.array([run["entropy"] for run in runs])
+            parts = curves / np.log(len(config["operations"]))
+            band(first, parts.tolist(), method, arm_colours([method])[method])
+        for ax, space in zip(others, spaces, strict=True):
+            ax.set_title(f"published: {space}")
+            for entry in published["entropy"]:
+                if entry["space"] == space:
+                    x, y = np.array(entry["points"]).T
+                    label = entry["method"]
+                    look = {"color": arm_colours([label])[label], "linewidth": 1}
+                    y = y / np.log(entry["operations"])
+                    ax.plot(x, y, "D-", markersize=4, label=label, mfc="white", **look)
+        for ax in axes.ravel():
+            ax.axhline(1, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+            ax.margins(x=0)
+            ax.set_ylim(0, 1.12)
+            name_lines(ax)
+        for ax in axes[:, 0]:
+            ax.set_ylabel("entropy / ln O")
+        for ax in axes[1]:
+            ax.set_xlabel("epoch")
+    return fig
+
+
+def best_cell(published: Json) -> float:
+    """Accuracy of the best cell of NAS-Bench-201, percent."""
+    entries = published["nb201_c10_test"]
+    return next(float(e["mean"]) for e in entries if e["method"] == "best cell")

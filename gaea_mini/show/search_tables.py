@@ -13,14 +13,19 @@ from gaea_mini.errors import InputError
 from gaea_mini.show.records import (
     Json,
     arms,
+    choice,
+    chosen_arms,
     chosen_step,
     mean_sd,
     pick,
     skips,
     t_interval,
 )
+from gaea_mini.show.style import operation_short
 
 NAMES = {"darts": "`darts`", "darts-sgd": "`darts-sgd`", "gaea-darts": "`gaea(darts)`"}
+SPACE = "\N{NO-BREAK SPACE}"
+PLUS_MINUS = f"{SPACE}±{SPACE}"
 Value = Callable[[Json], float]
 
 
@@ -49,6 +54,60 @@ def true_accuracy(run: Json) -> float:
     return float(run["truth"]["c10_test"][-1])
 
 
+def cell(genotype: str) -> str:
+    """An arch string in short: what enters each node.
+
+    >>> " ".join(cell("|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|").split())
+    '1: 3×3; 2: skip, pool'
+    """
+    nodes = []
+    for node, group in enumerate(genotype.split("+"), start=1):
+        names = [part.split("~")[0] for part in group.strip("|").split("|")]
+        text = f"{node}: {', '.join(map(operation_short, names))}"
+        nodes.append(text.replace(" ", SPACE))  # a line may break between nodes only
+    return "; ".join(nodes)
+
+
+def searches(runs: Mapping[str, Json]) -> Text:
+    """The last state of each run, one row a run."""
+    rows = [
+        [
+            f"`{name}`",
+            f"{run['seconds'][-1]:.0f}",
+            f"{run['entropy'][-1]:.3f}",
+            f"{run['accuracy_supernet'][-1]:.1f}",
+            f"{run['accuracy_rounded'][-1]:.1f}",
+            cell(run["genotype"][-1]),
+        ]
+        for name, run in runs.items()
+    ]
+    head = ["search", "seconds", "entropy", "before rounding, %", "after, %"]
+    return _table([*head, "cell: what enters node 1, 2, 3"], rows)
+
+
+def settings(record: Json, published: Json) -> Text:
+    """The size of our searches beside the paper's."""
+    runs = record["runs"]
+    config, printed = runs[0]["config"], published["nb201_setting"]
+    searched = round(config["pictures"] * (1 - config["held_out"]))
+    left_out = "" if "none" in config["operations"] else ", without none"
+    ours = {
+        "channels": ("channels of the first stage", config["channels"]),
+        "cells": ("cells a stage", config["cells"]),
+        "size": ("pixels along a side", config["size"]),
+        "pictures": ("pictures to search on", f"{searched:,}"),
+        "epochs": (
+            "epochs of the weights' schedule",
+            f"{config['epochs']} of {config['schedule_epochs']}",
+        ),
+        "operations": ("operations", f"{len(config['operations'])}{left_out}"),
+        "cell": ("cell reported", "of the last epoch"),
+        "seeds": ("seeds", len({run["config"]["seed"] for run in runs})),
+    }
+    rows = [[name, str(value), printed[key]] for key, (name, value) in ours.items()]
+    return _table(["", "ours", "published"], rows)
+
+
 def rounding(record: Json, published: Json | None = None) -> Text:
     """Per method and step: entropy, and accuracy before and after rounding.
 
@@ -70,15 +129,47 @@ def rounding(record: Json, published: Json | None = None) -> Text:
             [
                 NAMES[method],
                 f"{lr:g} ({', '.join(kinds)})",
-                _spread([run["entropy"][-1] for run in runs], "{:.3f}"),
-                f"{_rose(runs)} of {len(runs)}",
+                _spread([run["entropy"][-1] for run in runs], "{:.2f}"),
+                f"{_rose(runs)} of {len(runs)}".replace(" ", SPACE),
                 _spread(before, "{:.1f}"),
                 _spread(after, "{:.1f}"),
-                _spread(lost, "{:.1f}"),
+                f"{np.mean(lost):.1f}",
             ]
         )
-    head = ["method", "step of theta", "entropy at the end", "rose again"]
-    return _table([*head, "before rounding, %", "after, %", "lost, points"], rows)
+    head = ["method", "step of theta", "entropy", "rose again"]
+    table = _table([*head, "before rounding, %", "after, %", "lost"], rows)
+    return Text(f"{table}\n\n{_reading(record)}")
+
+
+def _reading(record: Json) -> str:
+    """What the rows of :func:`rounding` say, whichever way they go."""
+    groups = arms(record)
+
+    def mean(name: str, value: Value) -> float:
+        return mean_sd([value(run) for run in groups[name]])[0]
+
+    def best(value: Value, pick_one: Callable[..., str] = max) -> str:
+        name = pick_one(groups, key=lambda name: mean(name, value))
+        return f"`{name}` ({mean(name, value):.3g})"
+
+    def after(run: Json) -> float:
+        return float(run["accuracy_rounded"][-1])
+
+    def lost(run: Json) -> float:
+        return float(run["accuracy_supernet"][-1]) - after(run)
+
+    lowest = min(min(run["entropy"]) for run in record["runs"])
+    by_seed = paired(pick(record, "gaea-darts"), pick(record, "darts"), after)
+    low, high = t_interval(by_seed)
+    mean_gain = _signed(float(np.mean(by_seed)))
+    return (
+        f"Lowest mean entropy: {best(lambda run: run['entropy'][-1], min)}. "
+        f"Fewest points lost: {best(lost, min)}. "
+        f"Most accurate after rounding: {best(after)}. "
+        f"There {NAMES['gaea-darts']} minus {NAMES['darts']}, each at its chosen step, "
+        f"is {mean_gain} points, 95 % interval {_signed(low)} to {_signed(high)}. "
+        f"The lowest entropy of any run at any epoch is {lowest:.3f}."
+    )
 
 
 def true_accuracies(records: Sequence[Json], published: Json) -> Text:
@@ -89,41 +180,63 @@ def true_accuracies(records: Sequence[Json], published: Json) -> Text:
       published: from ``published.json``.
     """
     rows = []
-    for record, step in _steps(records):
-        runs = pick(record, step["method"], step["objective"])
+    for (method, objective), runs in chosen_arms(records).items():
         regret, _ = mean_sd([run["truth"]["regret"][-1] for run in runs])
         values = [true_accuracy(run) for run in runs]
         rows.append(
             [
-                NAMES[step["method"]],
-                step["objective"],
-                f"{step['chosen']:g}",
+                _arm((method, objective)),
+                f"{runs[0]['config']['update']['lr']:g}",
                 _spread(values, "{:.2f}"),
                 f"{np.median(values):.2f}",
                 f"{regret:.2f}",
-                _printed(_published(published, step["method"], step["objective"])),
+                _printed(_published(published, method, objective)),
             ]
         )
     for entry in published["nb201_c10_test"]:
         if entry["method"] not in NAMES:
-            objective = entry["objective"] or "–"
-            rows.append(
-                [entry["method"], objective, *["–"] * 4, _printed(entry)],
-            )
-    head = ["method", "objective", "step", "ours, mean ± sd, %", "median, %"]
-    return _table([*head, "regret, points", "published, %"], rows)
+            objective = entry["objective"] or ""
+            name = f"{entry['method']} {objective}".strip()
+            rows.append([name, *["–"] * 4, _printed(entry)])
+    head = ["method and objective", "step", "ours, mean ± sd, %", "median, %"]
+    table = _table([*head, "regret, points", "published, %"], rows)
+    return Text(f"{table}\n\n{_ranking(records, published)}{_how_chosen(records)}")
 
 
-def sources(published: Json) -> Text:
-    """Where each published accuracy stands."""
-    lines = [
-        f"- {_printed(entry)}: {entry['source']}"
-        for entry in published["nb201_c10_test"]
-    ]
-    paper = published["paper"]
-    return Text(
-        "\n".join([f"From *{paper['title']}*, {paper['version']}:", "", *lines])
+def _ranking(records: Sequence[Json], published: Json) -> str:
+    """The arms from best to worst, ours and the paper's."""
+    ours, theirs = {}, {}
+    for arm, runs in chosen_arms(records).items():
+        ours[arm], _ = mean_sd([true_accuracy(run) for run in runs])
+        theirs[arm] = _published(published, *arm)["mean"]
+    orders = [sorted(m, key=m.__getitem__, reverse=True) for m in (ours, theirs)]
+    first, second = (", ".join(map(_arm, order)) for order in orders)
+    same = "the same" if orders[0] == orders[1] else "not the same"
+    return (
+        f"From best to worst mean, ours: {first}. Published: {second}. "
+        f"The two orders are {same}."
     )
+
+
+def _how_chosen(records: Sequence[Json]) -> str:
+    """What to know of the chosen steps: taken over, or the largest that was tried."""
+    largest, taken_over = [], []
+    for record in records:
+        for method, objective in chosen_arms([record]):
+            made = choice(record, method, objective)
+            if made["objective"] != objective:
+                taken_over.append(f"{_arm((method, objective))}")
+            elif made["chosen"] >= max(score["lr"] for score in made["scores"]):
+                largest.append(_arm((method, objective)))
+    text = ""
+    if taken_over:
+        text += f" The steps of {' and '.join(taken_over)} were chosen in bilevel runs."
+    if largest:
+        text += (
+            f" For {' and '.join(largest)} the chosen step is the largest that was "
+            "tried, so a still larger one may do better."
+        )
+    return text
 
 
 def differences(records: Sequence[Json], published: Json) -> Text:
@@ -132,12 +245,7 @@ def differences(records: Sequence[Json], published: Json) -> Text:
     Two runs with the same seed start from the same weights and see the same batches,
     so their difference is taken first and averaged after.
     """
-    groups = {
-        (step["method"], step["objective"]): pick(
-            record, step["method"], step["objective"]
-        )
-        for record, step in _steps(records)
-    }
+    groups = chosen_arms(records)
     objectives = list(dict.fromkeys(objective for _, objective in groups))
     pairs = [(("gaea-darts", o), ("darts", o)) for o in objectives]
     if {"single-level", "bilevel"} <= set(objectives):
@@ -152,15 +260,15 @@ def differences(records: Sequence[Json], published: Json) -> Text:
         rows.append(
             [
                 f"{_arm(first)} − {_arm(second)}",
-                f"{np.mean(by_seed):+.2f}",
-                f"{low:+.2f} to {high:+.2f}",
-                "/".join(str(count) for count in _signs(by_seed)),
-                _verdict(low, high),
-                f"{means[0] - means[1]:+.2f}",
+                _signed(float(np.mean(by_seed))),
+                f"{_signed(low)} to {_signed(high)}",
+                "yes" if low <= 0 <= high else "no",
+                ", ".join(str(count) for count in _signs(by_seed)),
+                _signed(means[0] - means[1]),
             ]
         )
-    head = ["difference, points", "mean", "95 % interval", "higher/equal/lower"]
-    return _table([*head, "0 is", "published"], rows)
+    head = ["difference, points", "mean", "95 % interval", "0 inside"]
+    return _table([*head, "seeds higher, equal, lower", "published"], rows)
 
 
 def paired(first: Sequence[Json], second: Sequence[Json], value: Value) -> list[float]:
@@ -175,66 +283,33 @@ def paired(first: Sequence[Json], second: Sequence[Json], value: Value) -> list[
     return [value(a) - value(b) for a, b in zip(first, second, strict=True)]
 
 
-def ranking(records: Sequence[Json], published: Json) -> Text:
-    """The four arms from best to worst, ours and the paper's, in one sentence each."""
-    ours, theirs = {}, {}
-    for record, step in _steps(records):
-        arm = (step["method"], step["objective"])
-        ours[arm], _ = mean_sd([true_accuracy(run) for run in pick(record, *arm)])
-        theirs[arm] = _published(published, *arm)["mean"]
-    orders = [
-        sorted(means, key=means.__getitem__, reverse=True) for means in (ours, theirs)
-    ]
-    lines = [
-        f"By mean, best first. {name}: {', '.join(map(_arm, order))}."
-        for name, order in zip(("Ours", "Published"), orders, strict=True)
-    ]
-    same = "the same" if orders[0] == orders[1] else "not the same"
-    lines.append(f"The two orders are {same}.")
-    return Text("\n\n".join(lines))
+def collapse(records: Sequence[Json]) -> Text:
+    """Skip-connections of the cells found, and what stopping early would have changed.
 
-
-def skip_counts(records: Sequence[Json]) -> Text:
-    """How many runs end with how many skip-connections, per method and objective."""
+    "Best epoch" is the epoch with the highest mean true accuracy. State 0 is left out:
+    all weights are equal there, so its cell says nothing of the search.
+    """
     edges = len(records[0]["runs"][0]["config"]["edges"])
     rows = []
-    for record, step in _steps(records):
-        runs = pick(record, step["method"], step["objective"])
+    for arm, runs in chosen_arms(records).items():
         counts = [skips(run["genotype"][-1]) for run in runs]
+        means = np.mean([run["truth"]["c10_test"] for run in runs], axis=0)
+        best = int(means[1:].argmax()) + 1
         rows.append(
             [
-                _arm((step["method"], step["objective"])),
+                _arm(arm),
                 *(str(counts.count(n) or "·") for n in range(edges + 1)),
-                f"{np.mean(counts):.1f}",
+                f"{means[best]:.2f} ({best})",
+                f"{means[-1]:.2f} ({len(means) - 1})",
             ]
         )
-    head = ["skip-connections", *map(str, range(edges + 1)), "mean"]
-    return _table(head, rows)
-
-
-def published_entropies(published: Json) -> Text:
-    """Start, lowest and last value of each published curve."""
-    rows = []
-    for entry in published["entropy"]:
-        values = [value for _, value in entry["points"]]
-        lowest = min([*values, entry.get("minimum", values[-1])])
-        part = 100 * values[-1] / np.log(entry["operations"])
-        rows.append(
-            [entry["space"], f"`{entry['method']}`"]
-            + [f"{number:.3f}" for number in (values[0], lowest, values[-1])]
-            + [f"{part:.0f} %"]
-        )
-    head = ["space", "method", "start", "lowest", "end", "end, part of ln O"]
-    return _table(head, rows)
+    head = ["runs with so many skips:", *map(str, range(edges + 1))]
+    return _table([*head, "% at the best epoch", "% at the last"], rows)
 
 
 def _rose(runs: Iterable[Json], by: float = 0.01) -> int:
     """How many runs end with an entropy at least ``by`` nats above their lowest."""
     return sum(run["entropy"][-1] >= min(run["entropy"]) + by for run in runs)
-
-
-def _steps(records: Sequence[Json]) -> list[tuple[Json, Json]]:
-    return [(record, step) for record in records for step in record["steps"]]
 
 
 def _published(published: Json, method: str, objective: str) -> Json:
@@ -249,23 +324,21 @@ def _arm(arm: tuple[str, str]) -> str:
 
 
 def _printed(entry: Mapping[str, Any]) -> str:
-    spread = "" if entry["sd"] is None else f" ± {entry['sd']:.2f}"
+    spread = "" if entry["sd"] is None else f"{PLUS_MINUS}{entry['sd']:.2f}"
     return f"{entry['mean']:.2f}{spread}"
 
 
 def _spread(values: Sequence[float], form: str) -> str:
-    return " ± ".join(form.format(number) for number in mean_sd(values))
+    return PLUS_MINUS.join(form.format(number) for number in mean_sd(values))
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}".replace("-", "−")
 
 
 def _signs(values: Sequence[float]) -> list[int]:
     numbers = np.sign(np.round(values, 6))
     return [int((numbers == sign).sum()) for sign in (1, 0, -1)]
-
-
-def _verdict(low: float, high: float) -> str:
-    if low > 0:
-        return "below the interval"
-    return "above the interval" if high < 0 else "inside"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Text:

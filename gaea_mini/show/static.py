@@ -48,7 +48,7 @@ def player_strip(
         raise InputError(f"epochs is {list(epochs)}: give states from 0 to {last}")
     rows, columns = len(trimmed), len(epochs)
     with plot_style():
-        fig = plt.figure(figsize=(2.65 * max(columns, 2), 1.5 * rows + 2.2))
+        fig = plt.figure(figsize=(2.65 * max(columns, 2), 1.62 * rows + 2.2))
         plt.close(fig)  # so that a notebook shows it once
         grid = fig.add_gridspec(
             rows + 1, columns, height_ratios=[1.0] * rows + [1.05], hspace=0.06
@@ -58,8 +58,19 @@ def player_strip(
                 ax = fig.add_subplot(grid[i, j])
                 shown = min(epoch, len(run["theta"]) - 1)
                 draw_cell(ax, run, shown)
-                title = f"{run['label']}, epoch {shown}" if j == 0 else f"epoch {shown}"
-                ax.set_title(title, fontsize=9, fontweight="bold" if j == 0 else None)
+                ax.set_title(
+                    f"epoch {shown}", fontsize=8.5, fontweight="normal", color=MUTED
+                )
+                if j == 0:
+                    ax.annotate(
+                        run["label"],
+                        (0, 1),
+                        xycoords="axes fraction",
+                        xytext=(0, 18),
+                        textcoords="offset points",
+                        fontsize=10,
+                        fontweight="bold",
+                    )
         _entropies(fig.add_subplot(grid[rows, :]), trimmed)
         named = {o["name"]: o for run in trimmed for o in run["operations"]}
         fig.legend(
@@ -94,12 +105,10 @@ def draw_cell(ax: Axes, run: Mapping[str, Any], epoch: int, kind: int = 0) -> No
         for o, operation in enumerate(run["operations"]):
             upper, lower = top[o] - 0.35, top[o + 1] + 0.35
             if upper > lower:
-                outline = np.concatenate(
-                    [
-                        strand(start, end, bend, upper),
-                        strand(start, end, bend, lower)[::-1],
-                    ]
-                )
+                points = 25 if bend else 2
+                one_side = strand(start, end, bend, upper, points)
+                other_side = strand(start, end, bend, lower, points)
+                outline = np.concatenate([one_side, other_side[::-1]])
                 ax.add_patch(Polygon(outline, color=operation["colour"], linewidth=0))
         if not dense:
             lead = run["operations"][int(weights.argmax())]

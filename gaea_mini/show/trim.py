@@ -95,8 +95,10 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
     config = _part(record, "config", Mapping, name)
     operations = _part(config, "operations", Sequence, f"{name}, config")
     edges = _part(config, "edges", Sequence, f"{name}, config")
-    kinds = list(config.get("kinds") or ["cell"])
-    if not edges or not all(len(e) == 2 and 0 <= e[0] < e[1] for e in edges):
+    kinds: Sequence[Any] = ["cell"]
+    if config.get("kinds"):
+        kinds = _part(config, "kinds", Sequence, f"{name}, config")
+    if not edges or not all(map(_is_edge, edges)):
         raise InputError(
             f"{name}: config.edges must be pairs [source, target] with source < target"
         )
@@ -130,6 +132,14 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
         "rounded": _series(record, "accuracy_rounded", states, name),
         "truth": _series(truth, "c10_test", states, name) if truth else None,
     }
+
+
+def _is_edge(edge: Any) -> bool:
+    """Whether it is a pair of node numbers, the source before the target."""
+    if not isinstance(edge, Sequence) or len(edge) != 2:
+        return False
+    source, target = edge
+    return isinstance(source, int) and isinstance(target, int) and 0 <= source < target
 
 
 def _part(record: Mapping[str, Any], key: str, kind: type, name: str) -> Any:

@@ -151,7 +151,7 @@ def project(points: ArrayLike) -> FloatArray:
         # one always becomes 0, so clipping there loses nothing, and large numbers
         # lose no digits.
         rows = np.maximum(rows - rows.max(axis=-1, keepdims=True), -1.0)
-    falling = -np.sort(-rows, axis=-1)
+    falling = np.sort(rows, axis=-1)[..., ::-1]
     excess = np.cumsum(falling, axis=-1) - 1.0
     count = np.arange(1, rows.shape[-1] + 1)
     support = np.sum(falling * count > excess, axis=-1, keepdims=True)

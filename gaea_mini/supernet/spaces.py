@@ -125,8 +125,9 @@ class CellSpace:
         A node is the sorted sum of its inputs, each written ``(input)@operation``; a
         skip stands for its input, a ``none`` (or an operation on nothing) for ``#``.
         That makes 6,466 classes of ``nasbench201`` and 496 of ``compact``. The rule is
-        the benchmark's: it does not reorder a sum inside a sum, so a few cells that
-        compute the same still have two names.
+        the benchmark's. It keeps a sum of nothing and does not reorder a sum inside a
+        sum, so cells that compute the same may have several names: the classes stand
+        for 4,930 and 435 different functions of the input.
         """
         choice = self.parse(arch)
         nodes = ["x"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+from functools import cache
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -23,6 +25,7 @@ each_page = pytest.mark.parametrize("path", PAGES)
 FILE_NAME = re.compile(r"^\S*([0-9a-f]{16,}|\.(png|svg|jpe?g|gif))\S*$", re.I)
 
 
+@cache
 def parse(path: Path) -> BeautifulSoup:
     return BeautifulSoup(path.read_text("utf-8"), "html.parser")
 
@@ -93,9 +96,10 @@ def test_the_times_were_measured(path: str, built_book: Path) -> None:
     run = page.select_one(".run-time").get_text()
     assert re.fullmatch(r"(\d+ min )?\d+ s", run)
     assert re.fullmatch(r"\d+ min", page.select_one(".reading-time").get_text())
-    # A chapter runs in under 90 seconds on two cores.
-    minutes, seconds = re.fullmatch(r"(?:(\d+) min )?(\d+) s", run).groups()
-    assert int(minutes or 0) * 60 + int(seconds) <= 180
+    if os.environ.get("CI") or os.environ.get("GAEA_CI"):
+        # On a quiet machine with two cores. On a busy desk it may take longer.
+        minutes, seconds = re.fullmatch(r"(?:(\d+) min )?(\d+) s", run).groups()
+        assert int(minutes or 0) * 60 + int(seconds) <= 120
 
 
 def test_first_page_of_the_site_leads_to_the_book(built_book: Path) -> None:

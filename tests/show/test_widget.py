@@ -47,6 +47,8 @@ def test_epoch_stays_within_the_longest_run(runs: list[dict[str, Any]]) -> None:
     with pytest.raises(InputError, match="epoch -1"):
         player.epoch = -1
     assert ArchitecturePlayer(runs=runs, epoch=99).epoch == 6
+    player.runs = runs[1:]
+    assert player.epoch == player.last_epoch == 4
 
 
 def test_epoch_can_be_observed(runs: list[dict[str, Any]]) -> None:

@@ -209,13 +209,25 @@ def test_tuned_steps_grow_like_log_k_or_like_k(tuned):
 
 
 def test_at_a_common_step_and_small_k_projected_gd_wins():
-    for k in (4, 8, 16):
+    for k in (4, 8, 16, 32):
         median = {
             arm: np.median(steps_to(arm, LeastSquares(k), [0.1], REPORT_SEEDS))
             for arm in ARMS
         }
         assert median["projected GD"] < median["EG"] < median["softmax GD"]
-    assert np.isinf(steps_to("plain GD", LeastSquares(64), [0.1], REPORT_SEEDS)).all()
+        assert np.isinf(median["plain GD"]) == (k == 32)
+
+
+def test_what_the_chapter_says_about_step_sizes(tuned):
+    best = {(a, k): best_lr(a, LeastSquares(k)) for a in ARMS for k in (8, 256)}
+    assert 1 / 3 < best["EG", 256] / best["EG", 8] < 3
+    assert 1 / 64 < best["plain GD", 256] / best["plain GD", 8] < 1 / 16
+    assert best["softmax GD", 256] > 2 * best["softmax GD", 8]
+    for k in (64, 256):
+        common = np.median(
+            steps_to("projected GD", LeastSquares(k), [0.1], REPORT_SEEDS)
+        )
+        assert common < 1.1 * tuned["projected GD", k]
 
 
 def test_an_easy_quadratic_is_won_by_projected_gd():

@@ -1,0 +1,160 @@
+"""Chapter gaea: its exercises, and the two propositions that its text proves."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gaea_mini import search_checks
+from gaea_mini.checks import Check
+from gaea_mini.search import ExponentiatedGradient, Mixture, SingleLevel, darts
+from gaea_mini.simplex import eg_step, logit_step, softmax
+
+CHAPTER = Path(__file__).parents[1] / "book" / "3_search" / "gaea.md"
+EXERCISE = re.compile(
+    r"^(?P<fence>`{3,})\{exercise\}[^\n]*\n:label: (?P<label>\S+)\n.*?^(?P=fence)$"
+    r".*?^```\{code-cell\}[^\n]*\n(?P<stub>.*?)^```$"
+    r".*?^(?P<outer>`{3,})\{solution\} (?P=label)\n.*?"
+    r"^```python\n(?P<solution>.*?)^```$",
+    re.MULTILINE | re.DOTALL,
+)
+EXERCISES = [
+    pytest.param(match, id=match["label"])
+    for match in EXERCISE.finditer(CHAPTER.read_text("utf-8"))
+]
+
+
+def run(code: str, stub: str) -> Check:
+    """Run code, then the last line of the stub, which calls the check."""
+    room: dict[str, Any] = {"check": search_checks}
+    exec(code, room)
+    return eval(stub.strip().splitlines()[-1], room)
+
+
+def test_every_exercise_was_found() -> None:
+    wanted = ["ex-skips", "ex-return", "ex-gaea", "ex-alternate"]
+    assert [param.id for param in EXERCISES] == wanted
+    assert CHAPTER.read_text("utf-8").count("{exercise}") == len(wanted)
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_the_solution_passes(exercise: re.Match[str]) -> None:
+    outcome = run(exercise["solution"], exercise["stub"])
+    assert outcome, outcome.message
+    assert outcome.message.startswith("Passed")
+
+
+@pytest.mark.parametrize("exercise", EXERCISES)
+def test_the_stub_fails_and_says_so_without_raising(exercise: re.Match[str]) -> None:
+    *definition, _ = exercise["stub"].strip().splitlines()
+    outcome = run("\n".join(definition), exercise["stub"])
+    assert not outcome
+    assert outcome.message.startswith("Not done yet")
+
+
+def counts_every_tie(theta, skip):
+    return (theta[:, skip] == theta.max(axis=1)).sum()
+
+
+def takes_the_last_of_a_tie(theta, skip):
+    return (theta[:, ::-1].argmax(axis=1) == theta.shape[1] - 1 - skip).sum()
+
+
+def forgets_the_step_size(weight, gap, lr):
+    return np.log((1 - weight) / weight) / gap
+
+
+def weights_first(theta, w, centres, lr_theta, lr_w, steps):
+    for _ in range(steps):
+        good = np.exp(-((w - centres) ** 2) / 2)
+        w = w - lr_w * theta @ (good * (w - centres))
+        theta = eg_step(theta, 1 - np.exp(-((w - centres) ** 2) / 2), lr_theta)
+    return theta
+
+
+def through_the_softmax(theta, w, centres, lr_theta, lr_w, steps):
+    for _ in range(steps):
+        good = np.exp(-((w - centres) ** 2) / 2)
+        theta = softmax(logit_step(np.log(theta), 1 - good, lr_theta))
+        w = w - lr_w * theta @ (good * (w - centres))
+    return theta
+
+
+@pytest.mark.parametrize(
+    ("check", "mistake"),
+    [
+        (search_checks.my_skips, counts_every_tie),
+        (search_checks.my_skips, takes_the_last_of_a_tie),
+        (search_checks.my_steps_back, forgets_the_step_size),
+        (search_checks.my_search, weights_first),
+        (search_checks.my_search, through_the_softmax),
+    ],
+)
+def test_a_likely_mistake_fails_and_its_case_is_shown(check, mistake) -> None:
+    outcome = check(mistake)
+    assert not outcome
+    assert f"Not yet: {mistake.__name__} fails on case" in outcome.message
+    assert "hint" in outcome.message
+
+
+def on_simplex(method, lr, **changes):
+    return replace(
+        method,
+        relaxation=Mixture(on="simplex"),
+        update=ExponentiatedGradient(lr),
+        **changes,
+    )
+
+
+@pytest.mark.parametrize(
+    ("function", "words"),
+    [
+        (lambda method, lr: method, "relaxation\n    yours   Mixture(on='logits')"),
+        (lambda method, lr: on_simplex(method, 0.1), "yours   ExponentiatedGradient"),
+        (lambda method, lr: on_simplex(darts(), lr), "objective\n    yours   Bilevel"),
+        (
+            lambda method, lr: on_simplex(method, lr, objective=SingleLevel()),
+            "objective",
+        ),
+        (
+            lambda method, lr: replace(method, update=ExponentiatedGradient(lr)),
+            "raised    InputError",
+        ),
+        (lambda method, lr: None, "raised    AttributeError"),
+    ],
+)
+def test_a_wrong_gaea_is_told_which_part_is_wrong(function, words) -> None:
+    outcome = search_checks.my_gaea(function)
+    assert not outcome
+    assert words in outcome.message
+
+
+ROWS = np.random.default_rng(0).dirichlet(np.full(5, 0.3), size=400).clip(1e-12)
+ROWS /= ROWS.sum(axis=-1, keepdims=True)
+GRADS = 3 * np.random.default_rng(1).standard_normal(ROWS.shape)
+
+
+def test_eg_moves_every_log_ratio_at_one_speed() -> None:
+    """Eq. (eq-log-ratio), for EG and for the logit step past the softmax."""
+    past = softmax(np.log(ROWS) - 0.7 * GRADS)
+    for new in (eg_step(ROWS, GRADS, 0.7), past):
+        moved = np.log(new / new[:, :1]) - np.log(ROWS / ROWS[:, :1])
+        np.testing.assert_allclose(moved, -0.7 * (GRADS - GRADS[:, :1]), atol=1e-9)
+
+
+def test_the_softmax_stalls_near_a_corner() -> None:
+    """Eq. (eq-stall): its equality by the step of the package, then its bound."""
+    through = np.log(ROWS) - logit_step(np.log(ROWS), GRADS, 1.0)
+    size = np.abs(through).sum(axis=-1)
+    spread = np.abs(GRADS - (ROWS * GRADS).sum(axis=-1, keepdims=True))
+    np.testing.assert_allclose(size, (ROWS * spread).sum(axis=-1), atol=1e-9)
+    epsilon = 1 - ROWS.max(axis=-1)
+    bound = 4 * epsilon * np.abs(GRADS).max(axis=-1)
+    assert (size <= bound + 1e-9).all()
+    # The bound is of the right order: some row comes within a factor of three.
+    assert (size / bound).max() > 1 / 3
