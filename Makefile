@@ -14,7 +14,7 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini -type f \
 # depend on how many.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help install book test check format notebooks lab records bench clean
+.PHONY: help install book test check format notebooks readme lab records bench clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -47,6 +47,7 @@ check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/mypy
 	$(BIN)/codespell
 	$(BIN)/python tools/notebooks.py --check
+	$(BIN)/python tools/readme.py --check
 
 format: $(READY) ## lay out code, also in the chapters, and remake the notebooks
 	$(BIN)/ruff check --fix --exit-zero --extend-exclude '*.ipynb' .
@@ -55,6 +56,9 @@ format: $(READY) ## lay out code, also in the chapters, and remake the notebooks
 
 notebooks: $(READY) ## remake the notebook beside each chapter
 	$(BIN)/python tools/notebooks.py
+
+readme: $(READY) ## put the recorded figure and numbers into README.md
+	$(BIN)/python tools/readme.py
 
 lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import re
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from gaea_mini.supernet import space
 
-README = (Path(__file__).resolve().parent.parent / "README.md").read_text("utf-8")
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+
+
+@pytest.fixture(scope="module")
+def tools_readme() -> ModuleType:
+    """tools/readme.py"""
+    spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.mark.slow
@@ -29,3 +42,14 @@ def test_the_example_prints_what_it_says() -> None:
         want, have = ([float(x) for x in line.split()] for line in (said, got))
         assert have == pytest.approx(want, abs=0.03)
     assert space("compact").parse(cell) and space("compact").parse(promised[-1])
+
+
+def test_numbers_and_figure_are_those_of_the_records(tools_readme: ModuleType) -> None:
+    assert tools_readme.filled_in(README) == README
+    assert tools_readme.PICTURE.is_file()
+
+
+def test_a_changed_number_is_found(tools_readme: ModuleType) -> None:
+    changed = README.replace("CIFAR-10 pictures at ", "CIFAR-10 pictures near ")
+    assert changed != README
+    assert tools_readme.filled_in(changed) == README

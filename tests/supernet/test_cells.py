@@ -352,3 +352,50 @@ def test_a_small_step_against_the_gradient_lowers_the_loss():
             part -= 1e-6 * slope / length
         after = torch.nn.functional.cross_entropy(net(x, theta), labels)
     assert (loss - after).item() == pytest.approx(1e-6 * length.item(), rel=1e-2)
+
+
+def test_the_skeleton_written_out_with_plain_functions():
+    """Stem, all-skip cells (four copies), residual reductions, head."""
+    where, channels = SPACES["compact"], 3
+    net = network(channels=channels)
+    x = numbers(4, 3, 9, 9, seed=1)
+    theta = torch.tensor(where.one_hot(where.format([0] * 6))).double()
+    p = dict(net.named_parameters())
+    reductions = [
+        i for i, layer in enumerate(net.layers) if type(layer).__name__ == "Reduction"
+    ]
+    assert reductions == [1, 3]
+
+    def bn(y: Tensor) -> Tensor:
+        mean = y.mean(dim=(0, 2, 3), keepdim=True)
+        variance = ((y - mean) ** 2).mean(dim=(0, 2, 3), keepdim=True)
+        return (y - mean) / torch.sqrt(variance + 1e-5)
+
+    def halve(y: Tensor) -> Tensor:
+        """The mean of each 2x2 block; at an odd border of what is there."""
+        high, wide = y.shape[2:]
+        return torch.stack(
+            [
+                torch.stack(
+                    [
+                        y[:, :, i : i + 2, j : j + 2].mean(dim=(2, 3))
+                        for j in range(0, wide, 2)
+                    ],
+                    dim=-1,
+                )
+                for i in range(0, high, 2)
+            ],
+            dim=-2,
+        )
+
+    conv = torch.nn.functional.conv2d
+    y = 4 * bn(conv(x, p["stem.0.weight"], padding=1))
+    for i in reductions:
+        name = f"layers.{i}"
+        main = conv(y.relu(), p[f"{name}.main.0.1.weight"], stride=2, padding=1)
+        main = conv(bn(main).relu(), p[f"{name}.main.1.1.weight"], padding=1)
+        side = conv(halve(y), p[f"{name}.side.1.weight"])
+        y = 4 * (bn(main) + side)
+    features = bn(y).relu().flatten(2).mean(-1)
+    logits = features @ p["classifier.weight"].T + p["classifier.bias"]
+    torch.testing.assert_close(net(x, theta), logits, rtol=0, atol=1e-10)

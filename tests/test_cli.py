@@ -1,0 +1,618 @@
+"""The command line: what it writes, and one line and status 2 for bad input."""
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gaea_mini import __version__
+from gaea_mini.cli import build_parser, main, short
+from gaea_mini.search import METHODS, PRESETS, Run
+from gaea_mini.supernet import SPACES, space
+
+# A search that takes a moment.
+SMALL = "search --epochs 2 --channels 2 --pictures 100 --batch 8 --lr-theta 1".split()
+BAR = re.compile(r"^.*\d+%\|.*epoch.*$")
+
+
+class Answer:
+    """What a command wrote and how it ended."""
+
+    def __init__(self, status: int, out: str, err: str):
+        self.status, self.out = status, out
+        lines = err.replace("\r", "\n").splitlines()
+        self.bars = [line for line in lines if BAR.match(line)]
+        self.err = [line for line in lines if line.strip() and not BAR.match(line)]
+
+
+@pytest.fixture
+def run(capsys):
+    """Run a command in this process."""
+
+    def run(*arguments: object) -> Answer:
+        status = main([str(argument) for argument in arguments])
+        return Answer(status, *capsys.readouterr())
+
+    return run
+
+
+def tree(folder: Path) -> dict[str, bytes]:
+    """Every file below a folder with its content."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+@pytest.fixture
+def refused(run, tmp_path, monkeypatch):
+    """A command is refused: status 2, one line, nothing written anywhere near."""
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
+
+    def refused(pattern: str, *arguments: object) -> Answer:
+        before = tree(tmp_path)
+        answer = run(*arguments)
+        assert answer.status == 2
+        assert answer.out == ""
+        (line,) = answer.err
+        assert line.startswith("gaea_mini: ") and len(line) < 400
+        assert re.search(pattern, line), line
+        assert tree(tmp_path) == before, "something was left behind or changed"
+        return answer
+
+    return refused
+
+
+# ---------------------------------------------------------------------- good searches
+
+
+def test_a_tiny_search_writes_a_whole_record(run, tmp_path):
+    file = tmp_path / "run.json"
+    answer = run("search", "--preset", "tiny", "--out", file)
+    assert answer.status == 0 and answer.err == []
+    assert list(tree(tmp_path)) == ["run.json"]
+
+    def no_constant(name: str) -> None:
+        raise AssertionError(f"{name}: a browser cannot read this file")
+
+    record = json.loads(file.read_text(), parse_constant=no_constant)
+    assert set(record) == {
+        *("config", "theta", "entropy", "genotype", "loss_w", "loss_theta"),
+        *("accuracy_supernet", "accuracy_rounded", "seconds", "peak_mb", "environment"),
+    }
+    config = record["config"]
+    assert (config["space"], config["method"], config["objective"], config["seed"]) == (
+        *("compact", "gaea-darts", "bilevel", 0),
+    )
+    assert (config["preset"], config["data"], config["pictures"]) == (
+        *("tiny", "fashion", PRESETS["tiny"].pictures),
+    )
+    assert np.array(record["theta"]).shape == (3, 1, 6, 3)
+    for name in set(record) - {"config", "environment", "peak_mb"}:
+        assert len(record[name]) == PRESETS["tiny"].epochs + 1
+    assert set(record["environment"]) >= {
+        *("python", "torch", "numpy", "gaea_mini", "device", "threads", "commit"),
+    }
+    decimals = {len(repr(w).partition(".")[2]) for w in record["theta"][-1][0][0]}
+    assert max(decimals) >= 4
+
+    lines = answer.out.splitlines()
+    assert lines[0] == f"cell {record['genotype'][-1]}"
+    assert f"{record['accuracy_supernet'][-1]:.2f} % before rounding" in lines[1]
+    assert f"{record['accuracy_rounded'][-1]:.2f} % after" in lines[1]
+    assert lines[-1] == f"record written to {file}"
+
+
+def test_the_bar_shows_epoch_loss_entropy_and_cell(run, tmp_path):
+    answer = run(*SMALL, "--out", tmp_path / "run.json")
+    record = Run.load(tmp_path / "run.json")
+    last = answer.bars[-1]
+    assert "gaea-darts, bilevel, compact" in last and "2/2" in last
+    assert f"loss {record.loss_w[-1]:.3f}" in last
+    assert f"entropy {record.entropy[-1]:.3f} nats" in last
+    assert short(record.genotype[-1]) in last
+
+
+def test_with_a_table_the_truth_is_told_and_recorded(run, tmp_path, made_up_table):
+    import csv
+
+    file = tmp_path / "run.json"
+    options = ("--space", "nasbench201", "--nb201", made_up_table, "--out", file)
+    answer = run(*SMALL, *options)
+    assert answer.status == 0
+    record = Run.load(file)
+    with gzip.open(made_up_table, "rt") as table:
+        rows = list(csv.DictReader(table))
+    where = space("nasbench201")
+    own = {
+        where.format([int(d) for d in r["ops"]]): float(r["c10_test_200"]) for r in rows
+    }
+    expected = [own[cell] for cell in record.genotype]
+    best = max(own.values())
+    rank = 1 + sum(value > expected[-1] for value in own.values())
+    assert record.truth["c10_test"] == expected
+    assert record.truth["regret"] == [best - value for value in expected]
+    assert record.truth["rank"][-1] == rank
+    assert (
+        f"true CIFAR-10 test accuracy {expected[-1]:.2f} %, "
+        f"regret {best - expected[-1]:.2f} points, rank {rank} of 15625"
+    ) in answer.out
+
+
+def test_a_table_of_another_space_is_not_misread(run, tmp_path, made_up_table):
+    answer = run(*SMALL, "--nb201", made_up_table, "--out", tmp_path / "run.json")
+    assert answer.status == 0
+    assert "no true accuracy: the table is of nasbench201, not of compact" in answer.out
+    assert Run.load(tmp_path / "run.json").truth is None
+
+
+@pytest.mark.parametrize(
+    ("options", "operations"),
+    [
+        ((), SPACES["nasbench201"].operations[1:]),
+        (("--without",), SPACES["nasbench201"].operations),
+        (
+            ("--without", "none", "avg_pool_3x3"),
+            ("skip_connect", "nor_conv_1x1", "nor_conv_3x3"),
+        ),
+    ],
+)
+def test_operations_left_out(run, tmp_path, options, operations):
+    """By default 'none', as in the paper; '--without' alone keeps all."""
+    file = tmp_path / "run.json"
+    options = ("--space", "nasbench201", "--epochs", 1, "--out", file, *options)
+    assert run(*SMALL, *options).status == 0
+    assert Run.load(file).config["operations"] == list(operations)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "objective",
+    [("bilevel",), ("single-level",), ("single-level", "--passes", "1")],
+    ids="-".join,
+)
+def test_every_method_with_every_objective(run, tmp_path, method, objective):
+    file = tmp_path / "run.json"
+    options = ("--method", method, "--objective", *objective, "--epochs", 1)
+    assert run(*SMALL, *options, "--out", file).status == 0
+    config = Run.load(file).config
+    assert (config["method"], config["objective"]) == (method, objective[0])
+    assert config["update"]["lr"] == 1.0
+    if objective[0] == "single-level":
+        assert config["passes"] == (1 if len(objective) > 1 else 2)
+
+
+def test_numbers_replace_the_presets(run, tmp_path):
+    file = tmp_path / "run.json"
+    numbers = {"epochs": 1, "channels": 3, "cells": 2, "size": 6, "pictures": 120}
+    numbers |= {"batch": 16, "lr-w": 0.05}
+    options = [part for name, n in numbers.items() for part in (f"--{name}", n)]
+    answer = run("search", *options, "--lr-theta", 0.3, "--seed", 7, "--out", file)
+    assert answer.status == 0
+    config = Run.load(file).config
+    for name, number in numbers.items():
+        assert config[name.replace("-", "_")] == number
+    assert config["update"]["lr"] == 0.3 and config["seed"] == 7
+    assert config["momentum"] == PRESETS["tiny"].momentum
+
+
+def test_pictures_by_path(run, tmp_path):
+    rng = np.random.default_rng(0)
+    x, y = rng.integers(0, 256, (120, 9, 9, 3)).astype(np.uint8), np.arange(120) % 4
+    np.savez(tmp_path / "mine.npz", x_train=x, y_train=y, x_test=x[:4], y_test=y[:4])
+    file = tmp_path / "run.json"
+    data = ("--data", tmp_path / "mine.npz")
+    assert run(*SMALL, *data, "--out", file).status == 0
+    config = Run.load(file).config
+    assert config["data"] == "mine" and len(config["data_sha256"]) == 64
+
+
+def test_without_out_nothing_is_written(run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run(*SMALL).status == 0
+    assert tree(tmp_path) == {}
+
+
+def test_a_search_with_a_checkpoint_can_be_asked_for_again(run, tmp_path):
+    files = ("--checkpoint", tmp_path / "c.pt", "--out", tmp_path / "run.json")
+    assert run(*SMALL, *files).status == 0
+    first = Run.load(tmp_path / "run.json")
+    assert run(*SMALL, *files).status == 0
+    assert Run.load(tmp_path / "run.json").theta == first.theta
+    assert sorted(tree(tmp_path)) == ["c.pt", "run.json"]
+
+
+# ---------------------------------------------------------------------- other commands
+
+
+def test_lookup_by_arch_string_digits_and_index(run, made_up_table, monkeypatch):
+    import csv
+
+    with gzip.open(made_up_table, "rt") as file:
+        row = list(csv.DictReader(file))[4321]
+    arch = space("nasbench201").format([int(digit) for digit in row["ops"]])
+    answers = [
+        run("lookup", cell, "--nb201", made_up_table)
+        for cell in (arch, row["ops"], row["index"])
+    ]
+    assert all(answer.status == 0 and answer.err == [] for answer in answers)
+    assert answers[0].out == answers[1].out == answers[2].out
+    shown = dict(line.split(maxsplit=1) for line in answers[0].out.splitlines())
+    assert shown["arch"] == arch and shown["digits"] == row["ops"]
+    assert shown["index"] == row["index"]
+    for name in ("c10_test_200", "c100_test_200", "in16_test_200"):
+        assert float(shown[name]) == float(row[name])
+        assert {f"{name}_rank", f"{name}_regret"} <= set(shown)
+    monkeypatch.setenv("GAEA_MINI_NB201", str(made_up_table))
+    assert run("lookup", arch).out == answers[0].out
+
+
+def test_lookup_in_the_true_table(run, nb201_file):
+    skips = "|skip_connect~0|+|skip_connect~0|skip_connect~1|+"
+    skips += "|skip_connect~0|skip_connect~1|skip_connect~2|"
+    answer = run("lookup", skips, "--nb201", nb201_file)
+    shown = dict(line.split(maxsplit=1) for line in answer.out.splitlines())
+    assert float(shown["c10_test_200"]) == pytest.approx(54.30, abs=5e-3)
+    assert float(shown["c10_test_200_regret"]) == pytest.approx(40.07, abs=1e-2)
+
+
+def test_show_writes_one_page_that_needs_nothing_else(run, tmp_path):
+    record, other, page = (tmp_path / n for n in ("a.json", "b.json", "out.html"))
+    run(*SMALL, "--out", record)
+    run(*SMALL, "--method", "darts", "--out", other)
+    answer = run("show", record, other, "--html", page)
+    assert answer.status == 0 and answer.err == []
+    assert answer.out == f"written to {page}\n"
+    text = page.read_text("utf-8")
+    assert text.startswith("<!doctype html>")
+    for name in (record, other):
+        assert Run.load(name).genotype[-1] in text
+    assert not re.search(r"(src|href)=.(https?:)?//", text)
+    assert sorted(tree(tmp_path)) == ["a.json", "b.json", "out.html"]
+
+
+def test_methods_and_spaces_are_listed(run):
+    methods, spaces = run("methods"), run("spaces")
+    assert methods.status == spaces.status == 0
+    for name in METHODS:
+        assert re.search(rf"^{name} ", methods.out, re.MULTILINE)
+    for name, size in (("compact", 729), ("nasbench201", 15625)):
+        assert re.search(rf"^{name} +{size} cells", spaces.out, re.MULTILINE)
+    assert "nor_conv_1x1" in spaces.out and "bilevel, single-level" in methods.out
+
+
+def commands():
+    (action,) = (a for a in build_parser()._actions if a.choices)
+    return action.choices
+
+
+@pytest.mark.parametrize("command", [None, *commands()])
+def test_help_says_what_each_option_means(command, capsys):
+    with pytest.raises(SystemExit) as info:
+        main(["--help"] if command is None else [command, "--help"])
+    assert info.value.code == 0
+    text = capsys.readouterr().out
+    if command is None:
+        assert all(name in text for name in commands())
+        return
+    for action in commands()[command]._actions:
+        for option in action.option_strings:
+            assert option in text
+        if action.option_strings and action.dest != "help":
+            assert action.help, f"{option} is not explained"
+
+
+def test_the_interface_that_other_things_rely_on():
+    options = {o for a in commands()["search"]._actions for o in a.option_strings}
+    assert options >= {
+        *("--space", "--method", "--objective", "--data", "--preset", "--seed"),
+        *("--device", "--out", "--checkpoint", "--nb201"),
+    }
+    assert set(commands()) >= {"search", "lookup", "show", "methods", "spaces"}
+
+
+def test_the_version(capsys):
+    with pytest.raises(SystemExit) as info:
+        main(["--version"])
+    assert info.value.code == 0 and capsys.readouterr().out == f"{__version__}\n"
+
+
+# -------------------------------------------------------------------------- bad input
+
+
+WRONG = {
+    "no command": ("the following arguments are required: COMMAND; see .* --help",),
+    "unknown command": ("invalid choice: 'find'", "find"),
+    "unknown option": ("unrecognized arguments: --speed", *SMALL, "--speed", "9"),
+    "a word for a number": (
+        "argument --epochs: invalid int value",
+        *SMALL,
+        "--epochs=x",
+    ),
+    "unknown space": (
+        "no search space 'darts'; there are compact",
+        *SMALL,
+        "--space=darts",
+    ),
+    "unknown method": ("no method 'gdas'; there are darts", *SMALL, "--method=gdas"),
+    "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
+    "unknown preset": ("no preset 'huge'; there are tiny", *SMALL, "--preset=huge"),
+    "unknown operation": ("no operation 'conv'; it has", *SMALL, "--without", "conv"),
+    "nothing left": (
+        "no operation is left",
+        *(*SMALL, "--space=nasbench201", "--without"),
+        *SPACES["nasbench201"].operations[1:],
+    ),
+    "passes": ("passes is 3", *SMALL, "--objective=single-level", "--passes=3"),
+    "lr of theta 0": ("lr_theta is 0.0; it must be", *SMALL, "--lr-theta=0"),
+    "lr of theta below 0": ("lr_theta is -1.0; it must be", *SMALL, "--lr-theta=-1"),
+    "lr of theta nan": ("lr_theta is nan; it must be", *SMALL, "--lr-theta=nan"),
+    "lr of theta inf": ("lr_theta is inf; it must be", *SMALL, "--lr-theta=inf"),
+    "lr of theta beyond float32": ("lr_theta is 1e", *SMALL, "--lr-theta=1e40"),
+    "lr of the weights 0": ("lr_w is 0.0; it must be", *SMALL, "--lr-w=0"),
+    "lr of the weights below 0": ("lr_w is -0.1; it must be", *SMALL, "--lr-w=-0.1"),
+    "lr of the weights beyond float32": ("lr_w is 1e", *SMALL, "--lr-w=1e39"),
+    "seed": ("seed is -1; it must be 0 or more", *SMALL, "--seed=-1"),
+    "epochs": ("epochs is 0; it must be 1 or more", *SMALL, "--epochs=0"),
+    "channels": ("channels is -2; it must be 1 or more", *SMALL, "--channels=-2"),
+    "cells": ("cells is 0; it must be 1 or more", *SMALL, "--cells=0"),
+    "batch": ("batch is 0; it must be 1 or more", *SMALL, "--batch=0"),
+    "size 0": ("size is 0; it must be 1 or more", *SMALL, "--size=0"),
+    "size too large": ("size 29: pictures are 28x28", *SMALL, "--size=29"),
+    "no pictures": ("; 0 were asked for", *SMALL, "--pictures=0"),
+    "too many pictures": ("; 99999 were asked for", *SMALL, "--pictures=99999"),
+    "too few pictures": ("10 pictures", *SMALL, "--pictures=10"),
+    "one picture a batch": ("100 pictures", *SMALL, "--batch=1"),
+    "no such data": (
+        "no data set nowhere.npz: take 'fash",
+        *SMALL,
+        "--data=nowhere.npz",
+    ),
+    "no such table": ("no table nowhere; the README", *SMALL, "--nb201=nowhere"),
+    "device": ("no device 'abacus'; take auto, cpu", *SMALL, "--device=abacus"),
+    "device of torch": ("no device 'meta'; take auto, cpu", *SMALL, "--device=meta"),
+    "no records to show": ("required: records, --html", "show"),
+    "no page to write": ("required: --html", "show", "run.json"),
+    "no table for a lookup": ("required: --nb201", "lookup", "3"),
+    "unknown recipe": ("no recipe 'soup'; there are", "records", "soup"),
+    "no jobs": ("jobs is 0; it must be 1 or more", "records", "--jobs=0"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_bad_input_gets_one_line_and_status_2(refused, tmp_path, monkeypatch, case):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GAEA_MINI_NB201", raising=False)
+    pattern, *arguments = WRONG[case]
+    files = (
+        ("--out", "run.json", "--checkpoint", "c.pt") if "search" in arguments else ()
+    )
+    answer = refused(pattern, *arguments, *files)
+    assert len(answer.err) == 1
+
+
+@pytest.mark.parametrize("device", ["cuda", "cuda:0", "cuda:7"])
+def test_cuda_without_cuda(refused, monkeypatch, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    refused(
+        f"--device {device}: no CUDA device here; take --device cpu",
+        *SMALL,
+        "--device",
+        device,
+    )
+
+
+def test_auto_without_cuda_is_the_cpu(run, tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    file = tmp_path / "run.json"
+    assert run(*SMALL, "--device", "auto", "--out", file).status == 0
+    assert Run.load(file).environment["device"] == "cpu"
+
+
+def test_a_loss_that_is_no_number(refused, tmp_path):
+    pattern = r"epoch 1, step \d+: the loss is not a finite number .*; lower lr_w"
+    refused(pattern, *SMALL, "--lr-w", "1e37", "--out", tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("option", ["--out", "--checkpoint"])
+def test_a_place_that_cannot_be_written_is_found_before_the_search(
+    refused, tmp_path, option, monkeypatch
+):
+    monkeypatch.setattr("gaea_mini.search.search", None)
+    gone = tmp_path / "gone" / "file"
+    refused("cannot write .*gone/file: No such file", *SMALL, option, gone)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    refused("folder: it is a folder; name a file", *SMALL, option, folder)
+    plain = tmp_path / "plain"
+    plain.write_text("x")
+    refused("cannot write .*: Not a directory", *SMALL, option, plain / "file")
+
+
+def test_a_folder_without_permission(refused, tmp_path, monkeypatch):
+    """As root every folder can be written, so the refusal is acted out."""
+
+    def deny(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", deny)
+    refused(
+        "cannot write .*run.json: Permission denied",
+        *SMALL,
+        "--out",
+        tmp_path / "run.json",
+    )
+
+
+def test_damaged_pictures(refused, tmp_path):
+    from gaea_mini.data import SAMPLE
+
+    content = SAMPLE.read_bytes()
+    for name, damaged in {
+        "cut.npz": content[: len(content) // 2],
+        "text.npz": b"hello\n" * 100,
+        "empty.npz": b"",
+    }.items():
+        (tmp_path / name).write_bytes(damaged)
+        refused(f"{name} is not a .npz", *SMALL, "--data", tmp_path / name)
+
+
+def test_a_sample_with_a_wrong_hash(refused, tmp_path, monkeypatch):
+    from gaea_mini import data
+
+    content = bytearray(data.SAMPLE.read_bytes())
+    content[len(content) // 2] ^= 1
+    (tmp_path / "sample.npz").write_bytes(content)
+    monkeypatch.setattr(data, "SAMPLE", tmp_path / "sample.npz")
+    refused("has sha256 .*, not .*fetch it again", *SMALL)
+
+
+def test_damaged_tables(refused, tmp_path, made_up_table):
+    content = made_up_table.read_bytes()
+    text = gzip.decompress(content)
+    for name, damaged in {
+        "cut.csv.gz": content[: len(content) // 2],
+        "cut.csv": text[:-4000],
+        "text.csv": b"hello\n" * 100,
+        "empty.csv": b"",
+    }.items():
+        file = tmp_path / name
+        file.write_bytes(damaged)
+        refused(f"{name} is truncated", "lookup", "3", "--nb201", file)
+        refused(f"{name} is truncated", *SMALL, "--nb201", file)
+    refused("cannot read", "lookup", "3", "--nb201", tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("cell", "pattern"),
+    [
+        ("|skip_connect~0|", "malformed arch string .*; write it as '\\|none~0"),
+        ("|conv~0|+|conv~0|conv~1|+|conv~0|conv~1|conv~2|", "no operation 'conv'"),
+        ("999999", "no cell '999999'; give an arch string, six digits 0 to 4 or an"),
+        ("-1", "no cell '-1'"),
+        ("15625", "no cell '15625'"),
+        ("best", "no cell 'best'"),
+    ],
+)
+def test_a_cell_that_there_is_not(refused, made_up_table, cell, pattern):
+    refused(pattern, "lookup", cell, "--nb201", made_up_table)
+
+
+def test_damaged_and_foreign_checkpoints(run, refused, tmp_path):
+    checkpoint = tmp_path / "c.pt"
+    assert run(*SMALL, "--checkpoint", checkpoint).status == 0
+    content = checkpoint.read_bytes()
+    options = ("--checkpoint", checkpoint, "--out", tmp_path / "run.json")
+    refused("of another search .*seed 0 there, 1 here", *SMALL, *options, "--seed", 1)
+    for damaged in (content[:5000], content[:-1], b"", b"hello\n" * 20):
+        checkpoint.write_bytes(damaged)
+        refused("c.pt is damaged or is no checkpoint; delete it", *SMALL, *options)
+
+
+def test_damaged_records(run, refused, tmp_path):
+    record, page = tmp_path / "run.json", tmp_path / "out.html"
+    refused("no file .*run.json", "show", record, "--html", page)
+    assert run(*SMALL, "--epochs", 1, "--out", record).status == 0
+    content = record.read_text()
+    whole = json.loads(content)
+    damaged = {
+        "is not JSON, or it is truncated": content[:300],
+        "is not the record of one run": json.dumps([whole]),
+        "not the record of a run": json.dumps({"runs": [whole]}),
+        "differ in length": json.dumps({**whole, "theta": whole["theta"][:1]}),
+        "of a wrong kind": json.dumps({**whole, "seconds": ["a", "b"]}),
+        "not on the simplex": content.replace("0.33333", "0.93333", 1),
+        "has no operations": json.dumps({**whole, "config": {}}),
+        "config.edges must be pairs": json.dumps(
+            {**whole, "config": {**whole["config"], "edges": [3]}}
+        ),
+    }
+    for pattern, text in damaged.items():
+        record.write_text(text)
+        refused(pattern, "show", record, "--html", page)
+    record.write_text(content)
+    refused("5 runs: at most 4", "show", *[record] * 5, "--html", page)
+    refused("cannot write", "show", record, "--html", tmp_path / "gone" / "out.html")
+    refused("it is a folder", "show", record, "--html", tmp_path)
+
+
+@pytest.mark.parametrize("kinds", [3, True, "cell"])
+def test_kinds_of_cell_that_are_no_list(run, refused, tmp_path, kinds):
+    record = tmp_path / "run.json"
+    assert run(*SMALL, "--epochs", 1, "--out", record).status == 0
+    whole = json.loads(record.read_text())
+    whole["config"]["kinds"] = kinds
+    record.write_text(json.dumps(whole))
+    refused("kinds", "show", record, "--html", tmp_path / "out.html")
+
+
+def test_without_joblib_recorded_runs_say_what_to_install(
+    refused, tmp_path, monkeypatch
+):
+    import sys
+
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "_build" / "records").mkdir(parents=True)
+    refused("need joblib: pip install joblib", "records", "compact_fashion")
+
+
+# ------------------------------------------------------------------- nothing is lost
+
+
+def test_a_record_that_cannot_be_written_at_the_end_is_kept_elsewhere(
+    run, tmp_path, monkeypatch
+):
+    """The place was there at the start and is full at the end."""
+    spare = tmp_path / "spare"
+    spare.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(spare))
+    file, save = tmp_path / "run.json", Run.save
+    file.write_text("the record before")
+
+    def full(self, path):
+        if Path(path) == file:
+            raise OSError(28, "No space left on device")
+        save(self, path)
+
+    monkeypatch.setattr(Run, "save", full)
+    answer = run(*SMALL, "--out", file)
+    assert answer.status == 2
+    (line,) = answer.err
+    kept = re.search(r"run.json: No space left on device; the record is in (.*)", line)
+    assert kept and kept[1].startswith(str(spare))
+    assert Run.load(kept[1]).epoch == 2
+    assert file.read_text() == "the record before"
+
+
+def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
+    checkpoint = tmp_path / "c.pt"
+    from gaea_mini import search as room
+
+    real = room.search
+
+    def stopped(*arguments, **options):
+        for record in real(*arguments, **options):
+            yield record
+            if record.epoch == 1:
+                raise KeyboardInterrupt
+
+    monkeypatch.setattr(room, "search", stopped)
+    answer = run(*SMALL, "--checkpoint", checkpoint, "--out", tmp_path / "run.json")
+    assert answer.status == 130 and answer.err == ["gaea_mini: stopped"]
+    assert list(tree(tmp_path)) == ["c.pt"]
+    monkeypatch.undo()
+    files = ("--checkpoint", checkpoint, "--out", tmp_path / "run.json")
+    assert run(*SMALL, *files).status == 0
+    assert run(*SMALL, "--out", tmp_path / "straight.json").status == 0
+    resumed, straight = (
+        Run.load(tmp_path / name).theta for name in ("run.json", "straight.json")
+    )
+    assert resumed == straight
