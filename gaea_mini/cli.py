@@ -94,8 +94,8 @@ def _add_search(commands: Any) -> None:
         "--without",
         nargs="*",
         metavar="OP",
-        help="operations left out; by default 'none', as in the paper. "
-        "'--without' alone keeps all",
+        help="operations left out; by default those that the paper leaves out "
+        "('none' of nasbench201). '--without' alone keeps all",
     )
     add("--method", default="gaea-darts", help="method; see 'methods'")
     add("--objective", default="bilevel", help="'bilevel' or 'single-level'")
@@ -210,7 +210,7 @@ def run_search(options: argparse.Namespace) -> None:
     where = space(options.space)
     left_out = options.without
     if left_out is None:
-        left_out = [name for name in where.operations if name == "none"]
+        left_out = where.left_out
     where = where.without(*left_out)
     chosen, budget = _method(options), _budget(options)
     device = _device(options.device)
@@ -299,7 +299,7 @@ def run_spaces(options: argparse.Namespace) -> None:
     from gaea_mini.supernet import SPACES
 
     for name, where in SPACES.items():
-        print(f"{name:12} {where.size:6} cells, {', '.join(where.operations)}")
+        print(f"{name:12} {where.size:6.6g} cells, {', '.join(where.operations)}")
 
 
 def run_records(options: argparse.Namespace) -> None:

@@ -26,7 +26,7 @@ from gaea_mini.evaluate import NasBench201
 from gaea_mini.search import OBJECTIVES, PRESETS, Budget, Run, method, search
 from gaea_mini.search.loop import describe
 from gaea_mini.search.run import write_atomically
-from gaea_mini.supernet import CellSpace, space
+from gaea_mini.supernet import Space, space
 
 TUNING_SEEDS = (100, 101, 102, 103, 104)
 REPORT_SEEDS = tuple(range(10))
@@ -291,7 +291,7 @@ def cached_search(task: Task, cache: str) -> Run:
     return run
 
 
-def prepare(task: Task) -> tuple[CellSpace, Pictures, Any, Budget]:
+def prepare(task: Task) -> tuple[Space, Pictures, Any, Budget]:
     """The arguments of ``search`` that a task stands for."""
     budget = task.budget
     return (

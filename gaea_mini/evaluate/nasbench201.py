@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 
 from gaea_mini.errors import InputError
-from gaea_mini.supernet.spaces import space
+from gaea_mini.supernet.spaces import NASBENCH201
 
-SPACE = space("nasbench201")
+SPACE = NASBENCH201
 DATA_SETS = ("c10", "c100", "in16")
 
 

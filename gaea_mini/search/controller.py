@@ -10,7 +10,7 @@ from torch import Tensor
 
 from gaea_mini.errors import InputError
 from gaea_mini.search.relaxation import Batch, Mixture, Weights, best_of, only
-from gaea_mini.supernet import CellSpace
+from gaea_mini.supernet import Space
 
 if TYPE_CHECKING:
     from gaea_mini.search.state import State
@@ -45,7 +45,7 @@ class ControllerSample(Mixture):
     candidates: int = 100
 
     def start(
-        self, space: CellSpace, update: "Update", draws: torch.Generator
+        self, space: Space, update: "Update", draws: torch.Generator
     ) -> list[Tensor]:
         if space.shape[:2] != (1, self.rows):
             raise InputError(

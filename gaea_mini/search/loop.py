@@ -21,11 +21,11 @@ from gaea_mini.search.relaxation import only
 from gaea_mini.search.run import Run, environment, peak_mb
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
-from gaea_mini.supernet import CellSpace
+from gaea_mini.supernet import Space
 
 
 def search(
-    space: CellSpace,
+    space: Space,
     data: Pictures,
     method: Method,
     budget: Budget,
@@ -106,7 +106,7 @@ def search(
 
 
 def describe(
-    space: CellSpace,
+    space: Space,
     data: Pictures,
     method: Method,
     budget: Budget,

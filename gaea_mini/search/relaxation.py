@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.errors import InputError
-from gaea_mini.supernet import CellSpace
+from gaea_mini.supernet import Space
 from gaea_mini.supernet.fast import Active
 
 if TYPE_CHECKING:
@@ -68,13 +68,13 @@ class Mixture:
         """Rows on the simplex (..., O), differentiable in ``parameters``."""
         return parameters if self.on == "simplex" else torch.softmax(parameters, dim=-1)
 
-    def shapes(self, space: CellSpace) -> list[tuple[int, ...]]:
+    def shapes(self, space: Space) -> list[tuple[int, ...]]:
         """Shapes of the parameters; the last axis of each is one simplex."""
         groups = [(len(space.kinds), len(g)) for g in entering(space)]
         return [space.shape, *(groups if self.edge_weights else [])]
 
     def start(
-        self, space: CellSpace, update: "Update", draws: torch.Generator
+        self, space: Space, update: "Update", draws: torch.Generator
     ) -> list[Tensor]:
         """The parameters before the first step."""
         return [update.start(shape, draws) for shape in self.shapes(space)]
@@ -197,7 +197,7 @@ def only(hard: Tensor) -> list[Active]:
     return [[(o,) for o in row] for row in hard.argmax(dim=-1).tolist()]
 
 
-def entering(space: CellSpace) -> list[list[int]]:
+def entering(space: Space) -> list[list[int]]:
     """Edges by the node that they enter."""
     targets = sorted({t for _, t in space.edges})
     return [[e for e, (_, t) in enumerate(space.edges) if t == n] for n in targets]

@@ -16,7 +16,7 @@ from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
 from gaea_mini.search.relaxation import Weights
 from gaea_mini.search.update import Frozen
-from gaea_mini.supernet import CellSpace, Supernet
+from gaea_mini.supernet import Space, build_supernet
 from gaea_mini.supernet.fast import Active
 
 
@@ -28,7 +28,7 @@ class State:
 
     def __init__(
         self,
-        space: CellSpace,
+        space: Space,
         data: Pictures,
         method: Method,
         budget: Budget,
@@ -54,14 +54,14 @@ class State:
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seeds[0]))
-            network = Supernet(
+            network = build_supernet(
                 space,
                 data.x.shape[-1],
                 data.classes,
                 budget.channels,
                 budget.cells,
                 form,
-                method.relaxation.partial,
+                partial=method.relaxation.partial,
             )
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

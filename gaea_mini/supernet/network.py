@@ -6,10 +6,12 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.darts_network import DartsSupernet
+from gaea_mini.supernet.darts_space import DartsSpace
 from gaea_mini.supernet.fast import Active, FastCell
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
-from gaea_mini.supernet.spaces import CellSpace
+from gaea_mini.supernet.spaces import CellSpace, Space
 
 
 class Reduction(nn.Module):
@@ -98,3 +100,29 @@ class Supernet(nn.Module):
                 x = layer(x, theta[0])
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)
+
+
+def build_supernet(
+    space: Space,
+    inputs: int,
+    classes: int,
+    channels: int,
+    cells: int,
+    form: str = "fast",
+    partial: int = 1,
+) -> Supernet | DartsSupernet:
+    """The supernet of any space: ``supernet(x, theta)``, theta of ``space.shape``.
+
+    Args:
+      space: the search space of the cells.
+      inputs: channels of a picture, 1 or 3.
+      classes: number of classes.
+      channels: C, the channels of the first stage.
+      cells: cells a stage, N.
+      form: "fast" or "reference"; the same function, computed differently.
+      partial: PC-DARTS's k; 1 sends all channels through the operations.
+    """
+    size = (inputs, classes, channels, cells, form, partial)
+    if isinstance(space, DartsSpace):
+        return DartsSupernet(space, *size)
+    return Supernet(space, *size)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.darts_space import DARTS, DartsSpace
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,11 @@ class CellSpace:
     def size(self) -> int:
         """Number of cells, isomorphic ones counted apart: O ** E."""
         return len(self.operations) ** len(self.edges)
+
+    @property
+    def left_out(self) -> tuple[str, ...]:
+        """Operations that the GAEA paper leaves out of its searches: ``none``."""
+        return tuple(o for o in self.operations if o == "none")
 
     def without(self, *names: str) -> "CellSpace":
         """The same space with some operations taken out.
@@ -168,16 +174,21 @@ class CellSpace:
         return self.operations.index(name)
 
 
-SPACES = {
+Space = CellSpace | DartsSpace
+
+NASBENCH201 = CellSpace(
+    "nasbench201",
+    ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
+)
+
+SPACES: dict[str, Space] = {
     "compact": CellSpace("compact", ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")),
-    "nasbench201": CellSpace(
-        "nasbench201",
-        ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3"),
-    ),
+    "nasbench201": NASBENCH201,
+    "darts": DARTS,
 }
 
 
-def space(name: str) -> CellSpace:
+def space(name: str) -> Space:
     """A search space by its name.
 
     Raises:
