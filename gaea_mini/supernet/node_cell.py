@@ -35,7 +35,7 @@ class ReferenceNodeCell(nn.Module):
     .. math::
         x_t = \sum_o \theta_{t o} \, o_t\Big(\sum_{e = (s, t)} \beta_e x_s\Big)
 
-    Eq. (eq-mixed-node). Node 0 is the cell's input, fitted by a 1x1 convolution of its
+    Node 0 is the cell's input, fitted by a 1x1 convolution of its
     own for every node. The output is the concatenation of beta_e x_s over all nodes.
 
     Args:
@@ -65,7 +65,7 @@ class ReferenceNodeCell(nn.Module):
 
         Args:
           x: output of the cell before, (B, inputs, H, W).
-          weights: W (E, O) of Eq. (eq-node-weights).
+          weights: W (E, O); see ``NodeSpace``.
           active: per edge the operations to compute; None computes all. A node
             computes those of all edges that enter it.
         """
@@ -80,7 +80,6 @@ class ReferenceNodeCell(nn.Module):
             chosen = None
             if active is not None:
                 chosen = {o for e in entering for o in active[e]}
-            # Eq. (eq-mixed-node)
             parents = zip(inputs[entering], [mine, *nodes], strict=True)
             total = sum((beta * parent for beta, parent in parents), x.new_zeros(()))
             nodes.append(self.mix(operations, total, theta, chosen))
