@@ -3,7 +3,9 @@
 import argparse
 import os
 import re
+import sys
 import tempfile
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -63,7 +65,7 @@ def add_search(commands: Any) -> None:
         "--preset",
         default="tiny",
         help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
-        "paper's setting)",
+        "paper's size; needs pictures of 32 pixels, such as cifar10)",
     )
     add("--seed", type=int, default=0, help="of everything random")
     add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
@@ -91,8 +93,6 @@ def add_search(commands: Any) -> None:
 
 def run_search(options: argparse.Namespace) -> None:
     """Search with a progress bar; write the record; say what was found."""
-    from tqdm import tqdm
-
     from gaea_mini.data import load
     from gaea_mini.evaluate import NasBench201
     from gaea_mini.search import search
@@ -121,14 +121,7 @@ def run_search(options: argparse.Namespace) -> None:
         curvature=options.curvature,
     )
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
-    with tqdm(total=budget.epochs, desc=title, unit="epoch") as bar:
-        for run in epochs:
-            bar.n = run.epoch
-            loss = run.loss_w[-1]
-            bar.set_postfix_str(
-                ("" if loss is None else f"loss {loss:.3f}, ")
-                + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
-            )
+    run = _watch(epochs, budget.epochs, title, options.out)
     cell = run.genotype[-1]
     print(f"cell {cell}")
     print(
@@ -148,6 +141,32 @@ def run_search(options: argparse.Namespace) -> None:
             print(f"no true accuracy: the table is of nasbench201, not of {where.name}")
     if options.out is not None:
         _save(run, options.out)
+
+
+def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> Any:
+    """Follow a search in a progress bar; a search cut short leaves what it has."""
+    from tqdm import tqdm
+
+    run = None
+    try:
+        with tqdm(total=total, desc=title, unit="epoch") as bar:
+            for run in epochs:
+                bar.n = run.epoch
+                loss = run.loss_w[-1]
+                bar.set_postfix_str(
+                    ("" if loss is None else f"loss {loss:.3f}, ")
+                    + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
+                )
+    except (InputError, KeyboardInterrupt) as error:
+        if run is None or run.epoch == 0 or out is None:
+            raise
+        run.save(out)
+        kept = f"the record of the first {run.epoch} epochs is in {out}"
+        if isinstance(error, KeyboardInterrupt):
+            print(kept, file=sys.stderr)
+            raise
+        raise InputError(f"{error}; {kept}") from None
+    return run
 
 
 def _method(options: argparse.Namespace) -> Any:

@@ -6,8 +6,13 @@ stopped. Searches run side by side, one thread each. Finished recipes are writte
 ``book/records/NAME.json``.
 
 Steps are chosen on seeds 100 to 104, by the accuracy of the rounded supernet on
-held-out search data, never by a table; results are reported on seeds 0 to 9. Every
-method's step is chosen in the same way from equally many values.
+held-out search data, never by a table; results are reported on seeds 0 to 9. One rule
+serves all methods: four steps upwards, on two tuning seeds each; the best two on all
+five; the grid goes on upwards while its last value is the best, to at most eight
+values. So methods may try different numbers of steps; the record lists them.
+
+The cache knows a search by its settings, not by the code: delete ``_build/records``
+after a change of the search itself.
 """
 
 import hashlib
@@ -31,7 +36,8 @@ from gaea_mini.supernet import Space, space
 TUNING_SEEDS = (100, 101, 102, 103, 104)
 REPORT_SEEDS = tuple(range(10))
 MOST_STEPS = 8
-# From the published step upwards, by factors of about the square root of ten.
+# By factors of about the square root of ten: darts and gaea-darts from their published
+# step, darts-sgd from where gaea-darts starts.
 GRIDS = {
     "darts": (3e-4, 1e-3, 3e-3, 1e-2),
     "darts-sgd": (0.1, 0.3, 1.0, 3.0),
@@ -137,6 +143,10 @@ class Kitchen:
     def cook(self, name: str, say: Callable[[str], None] = print) -> Path:
         """Run what is missing of a recipe and write its record."""
         recipe = recipe_named(name)
+        if recipe.space == "nasbench201" and self.nb201 is None:
+            raise InputError(
+                f"recipe {name} needs the table of NAS-Bench-201: give --nb201 FILE"
+            )
         table = NasBench201(self.nb201) if self.nb201 else None
         runs: list[Run] = []
         choices = []

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from gaea_mini import __version__
+from gaea_mini import __version__, search
 from gaea_mini.cli import build_parser, main
 from gaea_mini.cli_search import short
+from gaea_mini.errors import InputError
 from gaea_mini.search import METHODS, PRESETS, Run
 from gaea_mini.supernet import SPACES, space
 
@@ -420,6 +421,26 @@ def test_auto_without_cuda_is_the_cpu(run, tmp_path, monkeypatch):
 def test_a_loss_that_is_no_number(refused, tmp_path):
     pattern = r"epoch 1, step \d+: the loss is not a finite number .*; lower lr_w"
     refused(pattern, *SMALL, "--lr-w", "1e37", "--out", tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("end", [InputError("epoch 2: too much"), KeyboardInterrupt()])
+def test_a_search_cut_short_leaves_the_epochs_that_it_did(
+    end, tmp_path, monkeypatch, capsys
+):
+    real = search.search
+
+    def cut(*given, **options):
+        for run in real(*given, **options):
+            yield run
+            if run.epoch == 1:
+                raise end
+
+    monkeypatch.setattr("gaea_mini.search.search", cut)
+    out = tmp_path / "run.json"
+    status = main([*map(str, SMALL), "--epochs", "3", "--out", str(out)])
+    assert status == (2 if isinstance(end, InputError) else 130)
+    assert "first 1 epochs" in capsys.readouterr().err
+    assert search.Run.load(out).epoch == 1
 
 
 @pytest.mark.parametrize("option", ["--out", "--checkpoint"])

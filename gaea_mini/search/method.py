@@ -195,7 +195,7 @@ METHODS = (*BASES, *(f"gaea-{name}" for name in GEOMETRIC))
 def method(
     name: str, lr: float | None = None, objective: Objective | None = None
 ) -> Method:
-    """A method by its name; ``lr`` None takes the published step.
+    """A method by its name; ``lr`` None takes the method's default step.
 
     Raises:
       InputError: there is no such method, or lr <= 0.

@@ -20,8 +20,9 @@ class EG(torch.optim.Optimizer):
         \theta_o \leftarrow \frac{\theta_o e^{-\eta g_o}}
                                  {\sum_p \theta_p e^{-\eta g_p}}
 
-    Eq. (eq-eg-step), with the authors' floor: weights below ``floor`` are lifted to it
-    *before* the division, so that rows sum to 1 and no operation is lost for good.
+    Eq. (eq-eg-step), with a floor, Eq. (eq-floor): the row is normalised, weights below
+    ``floor`` are lifted to it, and the row is normalised again, so that no operation is
+    lost for good. The authors' code clamps once, before it normalises.
 
     Args:
       params: tensors (..., O), rows >= 0 that sum to 1; ``step`` changes them in place.

@@ -1,9 +1,9 @@
 """The five operations of NAS-Bench-201, under its names.
 
-As in the weight-sharing supernets of that benchmark, batch norm has no scale and no
-shift of its own (theta is the scale), and pooling and skip are not normalised.
-Statistics are those of the batch: running statistics of a mixture would be wrong for
-the rounded cell.
+As in the authors' supernet for that benchmark, batch norm has no scale and no shift of
+its own (theta is the scale), and pooling and skip are not normalised. Unlike there,
+statistics are always those of the batch: running statistics of a mixture would be wrong
+for the rounded cell.
 """
 
 from collections.abc import Callable
