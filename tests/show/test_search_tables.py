@@ -183,7 +183,8 @@ def test_a_step_that_was_chosen_under_another_objective_is_said_to_be() -> None:
 
 
 def test_differences_are_paired_and_their_direction_is_computed() -> None:
-    found = rows(search_tables.differences(BOTH, PUBLISHED))
+    text = search_tables.differences(BOTH, PUBLISHED)
+    found = rows(text)
     gain = found["`gaea(darts)` bilevel − `darts` bilevel"]
     # Seed by seed: 3, 2.5, 0.
     assert gain[0] == "+1.83"
@@ -194,6 +195,11 @@ def test_differences_are_paired_and_their_direction_is_computed() -> None:
     # Seed by seed: -3, -3, -3.1.
     assert loss[0] == "−3.03" and loss[2] == "no" and loss[3] == "0, 0, 3"
     assert len(found) == 4
+    zeros = sum(row[2] == "yes" for row in found.values())
+    assert f"0 lies inside {zeros} of the 4 intervals" in text
+    # Only single-level minus bilevel of darts and of gaea(darts) could agree; the
+    # published +30.09 and +2.47 lie outside both.
+    assert "the published difference inside 0." in text
 
 
 def test_runs_of_different_seeds_make_no_pairs() -> None:
@@ -203,7 +209,7 @@ def test_runs_of_different_seeds_make_no_pairs() -> None:
 
 
 def test_the_rounding_table_and_what_it_says_of_itself() -> None:
-    text = search_tables.rounding(BILEVEL, PUBLISHED)
+    text = search_tables.rounding([BILEVEL], PUBLISHED)
     lines = [line for line in text.splitlines() if line.startswith("| `")]
     marks = ["0.0003 (published)", "0.01 (chosen)", "0.1 (published)", "1 (chosen)"]
     assert [line.split(" | ")[1] for line in lines] == marks
@@ -216,6 +222,22 @@ def test_the_rounding_table_and_what_it_says_of_itself() -> None:
     }
     assert means[name] == max(means.values())
     assert float(value) == pytest.approx(means[name], abs=0.06)
+    pairs = [
+        eg["accuracy_rounded"][-1] - logits["accuracy_rounded"][-1]
+        for eg, logits in zip(
+            records.pick(BILEVEL, "gaea-darts"),
+            records.pick(BILEVEL, "darts"),
+            strict=True,
+        )
+    ]
+    gain = f"{np.mean(pairs):+.2f}".replace("-", "−")
+    assert f"`gaea(darts)` has {gain} points against `darts`" in text
+
+
+def test_two_objectives_stand_in_one_rounding_table() -> None:
+    text = search_tables.rounding(BOTH, PUBLISHED)
+    assert text.count("| `gaea(darts)` single-level | ") == 2
+    assert "\n\nBilevel. Lowest" in text and "\n\nSingle-level. Lowest" in text
 
 
 def test_the_steps_that_were_tried_stand_over_their_scores() -> None:
@@ -228,7 +250,7 @@ def test_entropy_that_rises_again_is_counted() -> None:
     record = json.loads(json.dumps(BILEVEL))
     for run in record["runs"]:
         run["entropy"] = [1.0, 0.5, 0.6] if run["config"]["seed"] else [1.0, 0.5, 0.4]
-    found = search_tables.rounding(record, PUBLISHED)
+    found = search_tables.rounding([record], PUBLISHED)
     assert found.count("2 of 3".replace(" ", search_tables.SPACE)) == 4
 
 
