@@ -172,16 +172,16 @@ def _reading(record: Json) -> str:
             by_seed = paired(eg, pick(record, step["method"]), after_rounding)
             low, high = t_interval(by_seed)
             gains.append(
-                f"{_signed(float(np.mean(by_seed)))} points against "
-                f"{NAMES[step['method']]} (95 % interval {_signed(low)} to "
-                f"{_signed(high)})"
+                f"{NAMES['gaea-darts']} minus {NAMES[step['method']]} is "
+                f"{_signed(float(np.mean(by_seed)))} points (95 % interval "
+                f"{_signed(low)} to {_signed(high)})"
             )
     return (
         f"Lowest mean entropy: {best(lambda run: run['entropy'][-1], min)}. "
         f"Fewest points lost: {best(lost_points, min)}. "
         f"Most accurate after rounding: {best(after_rounding)}. "
-        f"After rounding {NAMES['gaea-darts']} has {' and '.join(gains)}, each at its "
-        f"chosen step. The lowest entropy of any run at any epoch is {lowest:.3f}."
+        f"After rounding, each at its chosen step, {' and '.join(gains)}. "
+        f"The lowest entropy of any run at any epoch is {lowest:.3f}."
     )
 
 
@@ -299,8 +299,8 @@ def differences(records: Sequence[Json], published: Json) -> Text:
     table = _table([*head, "seeds higher, equal, lower", "published"], rows)
     zeros = sum(row[3] == "yes" for row in rows)
     return Text(
-        f"{table}\n\n0 lies inside {zeros} of the {len(rows)} intervals, and the "
-        f"published difference inside {agree}."
+        f"{table}\n\nOf the {len(rows)} intervals {zeros} contain 0, "
+        f"and {agree} contain the published difference."
     )
 
 
@@ -337,7 +337,7 @@ def collapse(records: Sequence[Json]) -> Text:
             ]
         )
     head = ["runs with so many skips:", *map(str, range(edges + 1))]
-    return _table([*head, "% at the best epoch", "% at the last"], rows)
+    return _table([*head, "true % at the best epoch", "at the last"], rows)
 
 
 def _rose(runs: Iterable[Json], by: float = 0.01) -> int:

@@ -196,10 +196,16 @@ def test_differences_are_paired_and_their_direction_is_computed() -> None:
     assert loss[0] == "−3.03" and loss[2] == "no" and loss[3] == "0, 0, 3"
     assert len(found) == 4
     zeros = sum(row[2] == "yes" for row in found.values())
-    assert f"0 lies inside {zeros} of the 4 intervals" in text
-    # Only single-level minus bilevel of darts and of gaea(darts) could agree; the
-    # published +30.09 and +2.47 lie outside both.
-    assert "the published difference inside 0." in text
+    assert f"Of the 4 intervals {zeros} contain 0, and 0 contain the pub" in text
+
+
+def test_a_published_difference_inside_our_interval_is_counted() -> None:
+    wide = made_up_record(
+        "bilevel", {"darts": [54.3, 54.3, 54.3], "gaea-darts": [80.0, 91.6, 97.0]}
+    )
+    text = search_tables.differences([wide], PUBLISHED)
+    assert "Of the 1 intervals 1 contain 0, and 1 contain the published" not in text
+    assert "Of the 1 intervals 0 contain 0, and 1 contain the published" in text
 
 
 def test_runs_of_different_seeds_make_no_pairs() -> None:
@@ -231,7 +237,7 @@ def test_the_rounding_table_and_what_it_says_of_itself() -> None:
         )
     ]
     gain = f"{np.mean(pairs):+.2f}".replace("-", "−")
-    assert f"`gaea(darts)` has {gain} points against `darts`" in text
+    assert f"`gaea(darts)` minus `darts` is {gain} points" in text
 
 
 def test_two_objectives_stand_in_one_rounding_table() -> None:
