@@ -188,15 +188,23 @@ def _reading(record: Json) -> str:
 def tried(record: Json, method: str) -> Text:
     """What the rule that chose a method's step thought of each step.
 
-    The mean over the tuning seeds of the accuracy after rounding, in percent.
+    The mean over the tuning seeds of the accuracy after rounding, in percent, and how
+    many seeds that were: two, or five for the last candidates.
     """
-    scores = {
-        f"{score['lr']:g}": f"{np.mean(score['accuracy_rounded']):.1f}"
-        for score in choice(record, method)["scores"]
+    scores = choice(record, method)["scores"]
+    rows = {
+        "step": [f"{score['lr']:g}" for score in scores],
+        "accuracy, %": [
+            f"{np.mean(score['accuracy_rounded']):.1f}" for score in scores
+        ],
+        "seeds": [str(len(score["accuracy_rounded"])) for score in scores],
     }
-    steps = "  ".join(f"{lr:>5}" for lr in scores)
-    points = "  ".join(f"{value:>5}" for value in scores.values())
-    return Text(f"step        {steps}\naccuracy, % {points}")
+    return Text(
+        "\n".join(
+            f"{name:11} " + "  ".join(f"{value:>5}" for value in values)
+            for name, values in rows.items()
+        )
+    )
 
 
 def true_accuracies(records: Sequence[Json], published: Json) -> Text:

@@ -247,7 +247,7 @@ def test_two_objectives_stand_in_one_rounding_table() -> None:
 
 
 def test_the_steps_that_were_tried_stand_over_their_scores() -> None:
-    steps, points = search_tables.tried(BILEVEL, "darts").splitlines()
+    steps, points, _ = search_tables.tried(BILEVEL, "darts").splitlines()
     assert steps.split()[1:] == ["0.0003", "0.01", "3"]
     assert points.split()[2:] == ["41.0"] * 3
 
