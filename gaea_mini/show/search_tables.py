@@ -100,6 +100,8 @@ def settings(record: Json, published: Json) -> Text:
             "epochs of the weights' schedule",
             f"{config['epochs']} of {config['schedule_epochs']}",
         ),
+        "crop": ("random shift, pixels", config["crop"]),
+        "batch_norm": ("batch norm statistics", "of the batch"),
         "operations": ("operations", f"{len(config['operations'])}{left_out}"),
         "cell": ("cell reported", "of the last epoch"),
         "seeds": ("seeds", len({run["config"]["seed"] for run in runs})),
