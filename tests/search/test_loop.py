@@ -134,6 +134,35 @@ def test_recorded_thetas_are_copies(any_method, data, budget, monkeypatch):
         np.testing.assert_array_equal(read, state.theta())
 
 
+def test_accuracies_are_those_of_the_mixture_and_of_the_rounded_cell(
+    data, budget, monkeypatch
+):
+    """Counted by hand at every epoch, with weight 1 on one operation for the cell."""
+    states, build = [], State.__init__
+
+    def remember(self, *arguments, **options):
+        build(self, *arguments, **options)
+        states.append(self)
+
+    monkeypatch.setattr(State, "__init__", remember)
+    pictures, labels = torch.tensor(data.x[:20]).permute(0, 3, 1, 2), data.y[:20]
+    pairs = set()
+    for run in search(COMPACT, data, gaea(darts(), lr=1.0), budget):
+        network, mixture = states[0].network, states[0].parameters.detach()
+        single = torch.zeros(1, 6, 3)
+        for e, o in enumerate(COMPACT.parse(run.genotype[-1])):
+            single[0, e, o] = 1
+        found = []
+        for theta in (mixture, single):
+            with torch.no_grad():
+                guesses = network(pictures, theta).argmax(dim=1).tolist()
+            right = sum(g == y for g, y in zip(guesses, labels, strict=True))
+            found.append(100 * right / 20)
+        assert [run.accuracy_supernet[-1], run.accuracy_rounded[-1]] == found
+        pairs.add(tuple(found))
+    assert any(one != other for one, other in pairs), "the test tells nothing apart"
+
+
 def test_each_epoch_is_yielded_as_it_is_done(data, budget):
     epochs = [
         (run.epoch, len(run.theta), run.theta[-1])

@@ -30,7 +30,7 @@ def made_up_record(objective: str, final: dict[str, list[float]]) -> dict[str, A
                 run = made_up_run(method, epochs=4, seed=seed)
                 run["config"] |= {"objective": objective, "update": {"lr": lr}}
                 run["config"] |= {"channels": 8, "cells": 1, "size": 16}
-                run["config"] |= {"pictures": 8000, "held_out": 0.2}
+                run["config"] |= {"pictures": 8000, "held_out": 0.2, "crop": 2}
                 run["config"] |= {"epochs": 4, "schedule_epochs": 8}
                 run["truth"]["c10_test"][-1] = final[method][seed]
                 run["truth"]["regret"][-1] = 94.37 - final[method][seed]
