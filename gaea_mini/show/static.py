@@ -1,14 +1,7 @@
-"""The player as a still figure: for print, for GitHub, for readers without scripts.
+"""The player as a still figure: for print, for GitHub, for readers without scripts."""
 
-``python -m gaea_mini.show.static RECORD.json OUT.svg`` draws the picture of the README
-from a file of recorded runs: the first seed of each of its methods.
-"""
-
-import json
 import math
-import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -185,39 +178,3 @@ def describe(runs: Any, labels: Sequence[str] | None = None) -> str:
         + ". ".join(parts)
         + "."
     )
-
-
-def first_of_each_method(record: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """From a file of runs, the run with the lowest seed of every method and step."""
-    chosen: dict[Any, Mapping[str, Any]] = {}
-    for run in sorted(record["runs"], key=lambda run: run["config"]["seed"]):
-        config = run["config"]
-        key = json.dumps([config["method"], config.get("update")])
-        chosen.setdefault(key, run)
-    return list(chosen.values())
-
-
-def main(arguments: Sequence[str]) -> None:
-    """Draw a file of runs; print the alternative text of the picture.
-
-    Raises:
-        InputError: wrong arguments, or a file that is no record.
-    """
-    if len(arguments) != 2:
-        raise InputError("usage: python -m gaea_mini.show.static RECORD.json OUT.svg")
-    source, target = map(Path, arguments)
-    try:
-        runs = first_of_each_method(json.loads(source.read_text("utf-8")))
-    except (OSError, ValueError, KeyError, TypeError):
-        raise InputError(f"{source} is not a file of recorded runs") from None
-    # Without a date, the same record gives the same file.
-    with plot_style():
-        player_strip(runs).savefig(target, metadata={"Date": None})
-    print(describe(runs))
-
-
-if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except InputError as error:
-        sys.exit(f"{error}")

@@ -87,7 +87,7 @@ def kl(p: ArrayLike, q: ArrayLike) -> FloatArray:
     np.float64(0.6931)
     """
     rows, base = check_rows(p, "kl: p"), check_rows(q, "kl: q")
-    _same_shape(rows, base, "kl: p", "q")
+    check_same_shape(rows, base, "kl: p", "q")
     used = rows > 0
     with np.errstate(divide="ignore"):
         ratio = np.log(np.where(used, rows, 1.0)) - np.log(np.where(used, base, 1.0))
@@ -207,7 +207,9 @@ def check_lr(lr: ArrayLike, name: str) -> FloatArray:
     return array
 
 
-def _same_shape(first: FloatArray, second: FloatArray, name: str, other: str) -> None:
+def check_same_shape(
+    first: FloatArray, second: FloatArray, name: str, other: str
+) -> None:
     if first.shape != second.shape:
         raise InputError(
             f"{name} has shape {first.shape} but {other} has shape {second.shape}: "

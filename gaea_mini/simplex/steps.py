@@ -14,10 +14,10 @@ from numpy.typing import ArrayLike
 from gaea_mini.errors import InputError
 from gaea_mini.simplex.geometry import (
     FloatArray,
-    _same_shape,
     check_finite,
     check_lr,
     check_rows,
+    check_same_shape,
     project,
     softmax,
 )
@@ -152,5 +152,5 @@ def logit_step(alpha: ArrayLike, grad: ArrayLike, lr: ArrayLike) -> FloatArray:
 
 def _check_grad(grad: ArrayLike, theta: FloatArray, name: str) -> FloatArray:
     grad = check_finite(grad, f"{name}: grad")
-    _same_shape(grad, theta, f"{name}: grad", "the weights")
+    check_same_shape(grad, theta, f"{name}: grad", "the weights")
     return grad

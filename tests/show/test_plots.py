@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import math
-from pathlib import Path
 from typing import Any
 
 import matplotlib.pyplot as plt
@@ -14,7 +12,7 @@ from made_up import DARTS_EDGES, DARTS_OPS, made_up_run
 
 from gaea_mini.errors import InputError
 from gaea_mini.show import accuracy_bands, entropy_bands, final_dots, player_strip
-from gaea_mini.show.static import describe, main
+from gaea_mini.show.static import describe
 from gaea_mini.show.style import method_colour
 
 
@@ -157,29 +155,3 @@ def test_settings_are_left_alone_and_no_figure_stays_open() -> None:
     player_strip(made_up_run(epochs=1))
     assert dict(plt.rcParams) == before
     assert plt.get_fignums() == open_before
-
-
-def test_command_draws_the_first_seed_of_each_method(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    runs = [
-        made_up_run(method, epochs=2, seed=seed)
-        for method in ("darts", "gaea-darts")
-        for seed in (1, 0)
-    ]
-    source = tmp_path / "record.json"
-    source.write_text(json.dumps({"recipe": "made up", "runs": runs}), "utf-8")
-    pictures = []
-    for name in ("one.svg", "two.svg"):
-        main([str(source), str(tmp_path / name)])
-        pictures.append((tmp_path / name).read_bytes())
-    assert pictures[0] == pictures[1] and b"<svg" in pictures[0]
-    said = capsys.readouterr().out
-    assert "darts, bilevel: entropy" in said and "gaea-darts, bilevel" in said
-    assert runs[1]["genotype"][-1] in said and runs[3]["genotype"][-1] in said
-    source.write_text("{}", "utf-8")
-    with pytest.raises(InputError, match="not a file of recorded runs"):
-        main([str(source), str(tmp_path / "x.svg")])
-    assert not (tmp_path / "x.svg").exists()
-    with pytest.raises(InputError, match="usage"):
-        main([])
