@@ -148,7 +148,8 @@ def test_accuracies_are_those_of_the_mixture_and_of_the_rounded_cell(
     pictures, labels = torch.tensor(data.x[:20]).permute(0, 3, 1, 2), data.y[:20]
     pairs = set()
     for run in search(COMPACT, data, gaea(darts(), lr=1.0), budget):
-        network, mixture = states[0].network, states[0].parameters.detach()
+        network = states[0].network
+        (mixture,) = (p.detach() for p in states[0].parameters)
         single = torch.zeros(1, 6, 3)
         for e, o in enumerate(COMPACT.parse(run.genotype[-1])):
             single[0, e, o] = 1
