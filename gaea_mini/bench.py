@@ -60,7 +60,6 @@ def serve(contender: Contender, pipe: Connection) -> None:
 def build_step(contender: Contender) -> Any:
     """A function without arguments that does one alternating step."""
     import torch
-    import torch.nn.functional as F
 
     from gaea_mini.data import Pictures
     from gaea_mini.search import OBJECTIVES, PRESETS, SingleLevel, method
@@ -109,8 +108,7 @@ def build_step(contender: Contender) -> Any:
         ):
             state.theta_optimizer.zero_grad()
             state.weight_optimizer.zero_grad()
-            theta = state.method.relaxation(state.parameters)
-            F.cross_entropy(state.network(pictures, theta), labels).backward()
+            state.loss((pictures, labels), state.sample()).backward()
             if optimizer is state.weight_optimizer:
                 torch.nn.utils.clip_grad_norm_(state.weights, budget.clip)
             optimizer.step()

@@ -107,6 +107,23 @@ def _add_search(commands: Any) -> None:
         "1 takes both gradients from one backward pass",
     )
     add(
+        "--order",
+        type=int,
+        default=1,
+        help="bilevel only: 2 follows theta's gradient through a step of the weights",
+    )
+    add("--warm-up", type=int, help="epochs in which only the weights move")
+    add(
+        "--perturbation",
+        type=float,
+        help="largest random shift of theta in the weights' steps",
+    )
+    add(
+        "--curvature",
+        action="store_true",
+        help="also record the largest eigenvalue of the Hessian in theta",
+    )
+    add(
         "--data",
         default="fashion",
         help="'fashion' (shipped), 'cifar10', 'cifar100' or 'fashion-mnist' "
@@ -203,7 +220,14 @@ def run_search(options: argparse.Namespace) -> None:
     table = NasBench201(options.nb201) if options.nb201 else None
     data = load(options.data, budget.size, budget.pictures)
     epochs = search(
-        where, data, chosen, budget, options.seed, device, options.checkpoint
+        where,
+        data,
+        chosen,
+        budget,
+        options.seed,
+        device,
+        options.checkpoint,
+        curvature=options.curvature,
     )
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
     with tqdm(total=budget.epochs, desc=title, unit="epoch") as bar:
@@ -258,12 +282,16 @@ def run_show(options: argparse.Namespace) -> None:
 
 def run_methods(options: argparse.Namespace) -> None:
     """List the methods with their parts and default steps."""
-    from gaea_mini.search import METHODS
+    from gaea_mini.search import METHODS, method
+    from gaea_mini.search.method import SOURCES
 
-    for name, build in METHODS.items():
-        built = build()
-        print(f"{name:12} {built.relaxation} {built.update}")
-    print("objectives: bilevel, single-level")
+    for name in METHODS:
+        built = method(name)
+        print(f"{name}  ({SOURCES[name]})")
+        print(f"  relaxation  {built.relaxation}")
+        print(f"  update      {built.update}")
+        print(f"  objective   {built.objective}, warm-up {built.warm_up} epochs")
+    print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
 
 
 def run_spaces(options: argparse.Namespace) -> None:
@@ -295,9 +323,15 @@ def _method(options: argparse.Namespace) -> Any:
         raise InputError(
             f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
         )
-    single = options.objective == "single-level"
-    objective = SingleLevel(options.passes) if single else Bilevel()
-    return method(options.method, options.lr_theta, objective)
+    built = method(options.method, options.lr_theta)
+    objective: Any
+    if options.objective == "single-level":
+        objective = SingleLevel(options.passes)
+    elif isinstance(built.objective, Bilevel):
+        objective = replace(built.objective, order=options.order)
+    changes = {"warm_up": options.warm_up, "perturbation": options.perturbation}
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(built, objective=objective, **given)
 
 
 def _budget(options: argparse.Namespace) -> Any:

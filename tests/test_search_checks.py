@@ -114,7 +114,7 @@ def on_simplex(method, lr, **changes):
 @pytest.mark.parametrize(
     ("function", "words"),
     [
-        (lambda method, lr: method, "relaxation\n    yours   Mixture(on='logits')"),
+        (lambda method, lr: method, "relaxation\n    yours   Mixture(on='logits', "),
         (lambda method, lr: on_simplex(method, 0.1), "yours   ExponentiatedGradient"),
         (lambda method, lr: on_simplex(darts(), lr), "objective\n    yours   Bilevel"),
         (

@@ -34,6 +34,20 @@ class Batches:
         for chosen in order.split(self.budget.batch)[: len(self)]:
             yield self._take(chosen)
 
+    def plain(self, draws: torch.Generator) -> tuple[Tensor, Tensor]:
+        """One batch without crop and flip, chosen by another generator."""
+        return self._inner(torch.randperm(len(self.y), generator=draws))
+
+    def first(self) -> tuple[Tensor, Tensor]:
+        """The batch at the front, without crop and flip: always the same."""
+        return self._inner(torch.arange(len(self.y)))
+
+    def _inner(self, order: Tensor) -> tuple[Tensor, Tensor]:
+        chosen = order[: self.budget.batch].to(self.y.device)
+        inner = slice(self.budget.crop, self.budget.crop + self.size)
+        pictures = self.padded[chosen][:, inner, inner]
+        return pictures.permute(0, 3, 1, 2), self.y[chosen]
+
     def _take(self, chosen: Tensor) -> tuple[Tensor, Tensor]:
         """Pictures (B, C, H, W), channels last in memory, and labels (B,)."""
         count, crop, device = len(chosen), self.budget.crop, self.y.device

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, fields
 
 from gaea_mini.errors import InputError
-from gaea_mini.search.update import require_positive
+from gaea_mini.search.optimizers import require_positive
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,9 @@ from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.budget import Budget
+from gaea_mini.search.curvature import dominant_eigenvalue
 from gaea_mini.search.method import Method
+from gaea_mini.search.relaxation import only
 from gaea_mini.search.run import Run, environment, peak_mb
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
@@ -31,6 +33,7 @@ def search(
     device: str = "cpu",
     checkpoint: str | os.PathLike[str] | None = None,
     form: str = "fast",
+    curvature: bool = False,
 ) -> Iterator[Run]:
     """Search for a cell; yields the growing record, first of the start, then per epoch.
 
@@ -48,6 +51,7 @@ def search(
       device: "cpu", "cuda", "cuda:1", ...
       checkpoint: a file to continue from if it is there, and to write every epoch.
       form: "fast" or "reference" cell.
+      curvature: also record the dominant eigenvalue of the Hessian of theta's loss.
 
     Raises:
       InputError: data too small, a checkpoint of another search, or a loss that is no
@@ -55,7 +59,7 @@ def search(
     """
     where = torch.device(device)
     state = State(space, data, method, budget, seed, where, form)
-    run = Run(describe(space, data, method, budget, seed, form))
+    run = Run(describe(space, data, method, budget, seed, form, curvature))
     file = Path(checkpoint) if checkpoint is not None else None
     before = 0.0  # seconds spent before this process took over
     if file is not None and file.exists():
@@ -72,15 +76,21 @@ def search(
             raise InputError(
                 f"epoch {run.epoch + 1}: theta is not a finite number; lower lr_theta"
             )
-        cell = space.round(theta)
+        cell = method.relaxation.choose(state)
+        one_hot = space.one_hot(cell)
+        rows = one_hot.shape == space.shape  # if not, it holds parents too
         run.append(
             theta=theta.round(5).tolist(),
             entropy=float(entropy(theta).mean()),
             genotype=cell,
             loss_theta=loss_theta,
             loss_w=loss_w,
-            accuracy_supernet=state.accuracy(theta),
-            accuracy_rounded=state.accuracy(space.one_hot(cell)),
+            accuracy_supernet=state.accuracy(state.theta(with_edges=True)),
+            accuracy_rounded=state.accuracy(
+                one_hot, only(torch.tensor(one_hot)) if rows else None
+            ),
+            edge_weights=state.edges(),
+            eigenvalue=dominant_eigenvalue(state) if curvature else None,
             seconds=round(before + time.perf_counter() - began, 3),
         )
         run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)
@@ -90,7 +100,7 @@ def search(
     yield run
     while run.epoch < budget.epochs:
         epoch = run.epoch + 1
-        state.set_learning_rate(run.epoch)
+        state.begin(run.epoch)
         losses = [torch.stack(pair) for pair in method.objective.epoch(state)]
         record(*_means(torch.stack(losses), epoch))
         if file is not None:
@@ -105,6 +115,7 @@ def describe(
     budget: Budget,
     seed: int,
     form: str = "fast",
+    curvature: bool = False,
 ) -> dict[str, Any]:
     """Every name and number that determines a search, as plain data."""
     return {
@@ -118,11 +129,14 @@ def describe(
             **asdict(method.relaxation),
         },
         "update": {"name": type(method.update).__name__, **asdict(method.update)},
+        "warm_up": method.warm_up,
+        "perturbation": method.perturbation,
         "objective": method.objective.name,
         **asdict(method.objective),
         "data": data.name,
         "data_sha256": data.sha256,
         "form": form,
+        "curvature": curvature,
         "seed": seed,
         **asdict(budget),
     }

@@ -1,17 +1,19 @@
 """A method is a choice of parts, and GAEA is a function from a method to a method."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from gaea_mini.errors import InputError
-from gaea_mini.search.objective import Bilevel, Objective
-from gaea_mini.search.relaxation import Mixture
+from gaea_mini.search.controller import ControllerSample
+from gaea_mini.search.objective import Bilevel, Objective, SingleLevel
+from gaea_mini.search.optimizers import require_positive
+from gaea_mini.search.relaxation import GumbelSample, Mixture, UniformSample
 from gaea_mini.search.update import (
     ExponentiatedGradient,
+    Frozen,
     LogitsAdam,
     LogitsSGD,
+    ProjectedStep,
     Update,
-    require_positive,
 )
 
 
@@ -21,18 +23,28 @@ class Method:
 
     Args:
       name: the name in records and on the command line.
-      relaxation: how parameters become theta.
-      update: how parameters move.
+      relaxation: what the supernet is given in place of a cell.
+      update: how the architecture parameters move.
       objective: which data drives theta and which drives the weights.
+      warm_up: epochs at the start in which only the weights move.
+      perturbation: theta is shifted at random in the weight steps, by up to this much
+        at the end of the search (a linear ramp); 0 leaves it alone.
     """
 
     name: str
     relaxation: Mixture
     update: Update
     objective: Objective
+    warm_up: int = 0
+    perturbation: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("lr_theta", self.update.lr)
+        if self.warm_up < 0 or not 0 <= self.perturbation <= 1:
+            raise InputError(
+                f"{self.name}: warm_up must be 0 or more epochs and perturbation lie "
+                f"in [0, 1]; they are {self.warm_up} and {self.perturbation}"
+            )
         if self.relaxation.on == "logits" and self.update.on == "simplex":
             raise InputError(
                 f"{self.name}: the update keeps theta on the simplex but the "
@@ -44,16 +56,96 @@ class Method:
                 f"{self.name}: the update moves logits but the relaxation takes them "
                 "for points of the simplex; use Mixture(on='logits')"
             )
+        samples = isinstance(
+            self.relaxation, GumbelSample | UniformSample | ControllerSample
+        )
+        if (
+            samples
+            and isinstance(self.objective, Bilevel)
+            and self.objective.order == 2
+        ):
+            raise InputError(
+                f"{self.name}: the second-order gradient compares losses of the same "
+                "mixture and cannot be taken over fresh samples; use order=1"
+            )
+        controlled = isinstance(self.relaxation, ControllerSample)
+        if controlled and self.objective == SingleLevel(passes=1):
+            raise InputError(
+                f"{self.name}: REINFORCE has no gradient to share with the weights; "
+                "use passes=2"
+            )
 
 
 def darts(lr: float = 3e-4, objective: Objective | None = None) -> Method:
-    """DARTS: a softmax mixture, Adam on the logits (Liu, Simonyan, Yang, 2019)."""
+    """DARTS: a softmax mixture, Adam on the logits. Order 2 is Bilevel(order=2)."""
     return Method("darts", Mixture(), LogitsAdam(lr), objective or Bilevel())
 
 
 def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
     """DARTS with plain gradient descent on the logits: the closest control for EG."""
-    return Method("darts-sgd", Mixture(), LogitsSGD(lr), objective or Bilevel())
+    return replace(
+        darts(objective=objective),
+        name="darts-sgd",
+        update=LogitsSGD(lr),
+    )
+
+
+def darts_projected(lr: float = 0.1, objective: Objective | None = None) -> Method:
+    """Theta on the simplex, moved by projected gradient: the Euclidean control."""
+    return replace(
+        darts(objective=objective),
+        name="darts-projected",
+        relaxation=Mixture(on="simplex"),
+        update=ProjectedStep(lr),
+    )
+
+
+def pc_darts(lr: float = 6e-4, objective: Objective | None = None) -> Method:
+    """PC-DARTS: a quarter of the channels, edge weights, a warm-up of the weights.
+
+    The paper's warm-up is 15 of 50 epochs; give another with ``replace``.
+    """
+    return Method(
+        "pc-darts",
+        Mixture(edge_weights=True, partial=4),
+        LogitsAdam(lr),
+        objective or Bilevel(),
+        warm_up=15,
+    )
+
+
+def gdas(lr: float = 3e-4, objective: Objective | None = None) -> Method:
+    """GDAS: one operation an edge, drawn with Gumbel noise; the weights step first."""
+    return Method(
+        "gdas",
+        GumbelSample(),
+        LogitsAdam(lr),
+        objective or Bilevel(theta_first=False),
+    )
+
+
+def rs_ws(lr: float = 1.0, objective: Objective | None = None) -> Method:
+    """Random search with weight sharing: train on uniform samples, then score cells.
+
+    There is no theta to move, so ``lr`` moves nothing.
+    """
+    require_positive("lr_theta", lr)
+    return Method(
+        "rs-ws",
+        UniformSample(on="simplex"),
+        Frozen(),
+        objective or Bilevel(),
+    )
+
+
+def enas(lr: float = 1e-3, objective: Objective | None = None) -> Method:
+    """ENAS: a controller writes cells and learns from their accuracy."""
+    return Method(
+        "enas",
+        ControllerSample(),
+        LogitsAdam(lr, beta1=0.9, weight_decay=0.0),
+        objective or Bilevel(theta_first=False),
+    )
 
 
 def gaea(method: Method, lr: float = 0.1) -> Method:
@@ -61,6 +153,13 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
 
     Eq. (eq-gaea). Source: Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 3.
     """
+    if isinstance(method.relaxation, UniformSample):
+        raise InputError(f"{method.name} has no theta to optimise, so gaea has no use")
+    if isinstance(method.relaxation, ControllerSample):
+        raise InputError(
+            f"{method.name} moves the weights of a controller, not a theta on the "
+            "simplex, so gaea has no use"
+        )
     if method.update.on == "simplex":
         raise InputError(f"{method.name} is on the simplex already; apply gaea once")
     return replace(
@@ -73,11 +172,24 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
     )
 
 
-METHODS: dict[str, Callable[..., Method]] = {
-    "darts": darts,
-    "darts-sgd": darts_sgd,
-    "gaea-darts": lambda lr=0.1, objective=None: gaea(darts(objective=objective), lr),
+BASES = {
+    build().name: build
+    for build in (darts, darts_sgd, darts_projected, pc_darts, gdas, rs_ws, enas)
 }
+SOURCES = {
+    "darts": "Liu, Simonyan, Yang, ICLR 2019; its code",
+    "darts-sgd": "a control, not published",
+    "darts-projected": "a control, not published",
+    "pc-darts": "Xu et al., ICLR 2020; its code, CIFAR-10",
+    "gdas": "Dong, Yang, CVPR 2019; NAS-Bench-201's code",
+    "rs-ws": "Li, Talwalkar, UAI 2019; NAS-Bench-201's code",
+    "enas": "Pham et al., ICML 2018; NAS-Bench-201's code",
+    "gaea-darts": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
+    "gaea-pc-darts": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
+    "gaea-gdas": "Li, Khodak, Balcan, Talwalkar, ICLR 2021, section 4",
+}
+GEOMETRIC = ("darts", "pc-darts", "gdas")  # those that the paper applies GAEA to
+METHODS = (*BASES, *(f"gaea-{name}" for name in GEOMETRIC))
 
 
 def method(
@@ -88,7 +200,10 @@ def method(
     Raises:
       InputError: there is no such method, or lr <= 0.
     """
-    if name not in METHODS:
+    base = name.removeprefix("gaea-")
+    if base not in BASES:
         raise InputError(f"no method {name!r}; there are {', '.join(METHODS)}")
     options = {} if lr is None else {"lr": lr}
-    return METHODS[name](objective=objective, **options)
+    if base == name:
+        return BASES[base](objective=objective, **options)
+    return gaea(BASES[base](objective=objective), **options)

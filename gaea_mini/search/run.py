@@ -27,6 +27,7 @@ SERIES = (
     "accuracy_rounded",
     "seconds",
 )
+SOMETIMES = ("edge_weights", "eigenvalue", "truth")  # left out where there is none
 
 
 @dataclass
@@ -44,6 +45,8 @@ class Run:
       seconds: time since the start.
       peak_mb: largest memory of the process, MiB.
       environment: versions, device, threads, commit.
+      edge_weights: per state (K, E), where the method learns them (PC-DARTS).
+      eigenvalue: largest of the Hessian of theta's loss, where it was asked for.
       truth: what a table says of each state's cell, where one was given.
     """
 
@@ -58,6 +61,8 @@ class Run:
     seconds: list[float] = field(default_factory=list)
     peak_mb: float = 0.0
     environment: dict[str, Any] = field(default_factory=dict)
+    edge_weights: list[Any] | None = None
+    eigenvalue: list[float] | None = None
     truth: dict[str, Any] | None = None
 
     @property
@@ -66,16 +71,20 @@ class Run:
         return len(self.theta) - 1
 
     def append(self, **state: Any) -> None:
-        """Add one state: a value for each of the series."""
+        """Add one state: a value for each of the series, and for others if given."""
         for name in SERIES:
             getattr(self, name).append(state[name])
+        for name in ("edge_weights", "eigenvalue"):
+            if state.get(name) is not None:
+                setattr(self, name, [*(getattr(self, name) or []), state[name]])
 
     def to_dict(self) -> dict[str, Any]:
-        """The record as plain data; ``truth`` is left out where there is none."""
-        record = {name: value for name, value in vars(self).items()}
-        if record["truth"] is None:
-            del record["truth"]
-        return record
+        """The record as plain data, without the parts that it does not have."""
+        return {
+            name: value
+            for name, value in vars(self).items()
+            if value is not None or name not in SOMETIMES
+        }
 
     @classmethod
     def from_dict(cls, record: dict[str, Any]) -> "Run":
@@ -87,6 +96,7 @@ class Run:
         try:
             run = cls(**record)
             lengths = {len(getattr(run, name)) for name in SERIES}
+            lengths |= {len(s) for s in (run.edge_weights, run.eigenvalue) if s}
         except TypeError as error:
             raise InputError(f"not the record of a run: {error}") from None
         if len(lengths) != 1 or lengths == {0}:

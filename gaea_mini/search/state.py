@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.data import Pictures
@@ -13,7 +14,10 @@ from gaea_mini.errors import InputError
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
+from gaea_mini.search.relaxation import Weights
+from gaea_mini.search.update import Frozen
 from gaea_mini.supernet import Space, build_supernet
+from gaea_mini.supernet.fast import Active
 
 
 class State:
@@ -42,7 +46,7 @@ class State:
                 f"{side[0]}x{side[1]}; load them with the budget's size and pictures"
             )
         self.method, self.budget, self.space = method, budget, space
-        names = ("network", "parameters", "split", "theta", "weights")
+        names = ("network", "parameters", "split", "theta", "weights", "samples")
         seeds = np.random.SeedSequence(seed).generate_state(len(names))
         draws = {
             name: torch.Generator().manual_seed(int(number))
@@ -57,6 +61,7 @@ class State:
                 budget.channels,
                 budget.cells,
                 form,
+                method.relaxation.partial,
             )
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -67,8 +72,12 @@ class State:
             momentum=budget.momentum,
             weight_decay=budget.weight_decay,
         )
-        start = method.update.start(space.shape, draws["parameters"])
-        self.parameters = start.to(device).requires_grad_()
+        start = method.relaxation.start(space, method.update, draws["parameters"])
+        self.parameters = [p.to(device).requires_grad_() for p in start]
+        self.draws = draws["samples"]
+        self.epoch = 0
+        self.progress = 0.0  # part of the search that is done, for temperatures
+        self.memory: dict[str, float] = {}  # what a relaxation wants to remember
         self.theta_optimizer = method.update.optimizer(self.parameters)
 
         x = torch.as_tensor(data.x, device=device)
@@ -92,11 +101,61 @@ class State:
         """One epoch of theta's batches and one of the weights', freshly shuffled."""
         return iter(self.theta_batches), iter(self.weight_batches)
 
-    def theta(self) -> np.ndarray:
-        """A copy of theta (K, E, O), float64 with rows that sum to 1."""
-        with torch.no_grad():
-            theta = self.method.relaxation(self.parameters).double()
-            return (theta / theta.sum(-1, keepdim=True)).cpu().numpy().copy()
+    def sample(self, perturbation: float = 0.0) -> Weights:
+        """Fresh weights for one forward pass: a mixture, or a sample."""
+        relaxation = self.method.relaxation
+        weights = relaxation.weights(self.parameters, self.draws, self.progress)
+        theta = weights.theta
+        if perturbation > 0:
+            noise = torch.rand(theta.shape, generator=self.draws).to(theta)
+            theta = (theta + perturbation * (2 * noise - 1)).clamp(min=0)
+            theta = theta / theta.sum(-1, keepdim=True)
+        edges = relaxation.edges(self.parameters)
+        return weights._replace(theta=self.space.weigh(theta, edges))
+
+    def sample_for_weights(self) -> Weights:
+        """Weights for a weight step: cut off from theta, and perturbed if asked for."""
+        return self.sample(self.method.perturbation * self.progress).detached()
+
+    def loss(self, batch: tuple[Tensor, Tensor], weights: Weights) -> Tensor:
+        """Cross-entropy of the supernet on a batch under these weights."""
+        pictures, labels = batch
+        return F.cross_entropy(self.network(pictures, *weights), labels)
+
+    @torch.no_grad()
+    def theta(self, with_edges: bool = False) -> np.ndarray:
+        """A copy of theta (K, E, O), float64 with rows that sum to 1.
+
+        ``with_edges`` multiplies each row by the weight of its edge.
+        """
+        theta = self.method.relaxation.theta(self.parameters).double()
+        theta = theta / theta.sum(-1, keepdim=True)
+        if with_edges:
+            edges = self.method.relaxation.edges(self.parameters)
+            theta = self.space.weigh(theta, [beta.double() for beta in edges])
+        return theta.cpu().numpy().copy()
+
+    @torch.no_grad()
+    def edges(self) -> list[list[float]] | None:
+        """Edge weights (K, E) for the record; None if they are not learned."""
+        if not self.method.relaxation.edges(self.parameters):
+            return None
+        return self.theta(with_edges=True).sum(axis=-1).round(5).tolist()
+
+    def scoring_batch(self) -> tuple[Tensor, Tensor]:
+        """One batch of theta's pictures, neither cropped nor flipped."""
+        return self.theta_batches.plain(self.draws)
+
+    def theta_rests(self) -> bool:
+        """Whether theta is not moved now: never (RS-WS), or not yet (warm-up)."""
+        frozen = isinstance(self.method.update, Frozen)
+        return frozen or self.epoch < self.method.warm_up
+
+    def descend_theta(self, gradients: tuple[Tensor, ...]) -> None:
+        """One step of theta's optimizer with these gradients and no others."""
+        for parameter, gradient in zip(self.parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.theta_optimizer.step()
 
     def descend_weights(self, gradients: tuple[Tensor, ...]) -> None:
         """Clip the gradients, then take one SGD step."""
@@ -105,31 +164,42 @@ class State:
         torch.nn.utils.clip_grad_norm_(self.weights, self.budget.clip)
         self.weight_optimizer.step()
 
-    def set_learning_rate(self, epoch: int) -> None:
-        """Cosine from lr_w to lr_w_min over ``schedule_epochs``."""
+    def begin(self, epoch: int) -> None:
+        """Set what depends on the epoch (from 0): learning rate, temperature, warm-up.
+
+        The learning rate is a cosine from lr_w to lr_w_min over ``schedule_epochs``.
+        """
         budget = self.budget
+        self.epoch = epoch
+        self.progress = epoch / max(budget.epochs - 1, 1)
         wave = (1 + math.cos(math.pi * epoch / budget.schedule_epochs)) / 2
         for group in self.weight_optimizer.param_groups:
             group["lr"] = budget.lr_w_min + (budget.lr_w - budget.lr_w_min) * wave
 
     @torch.no_grad()
-    def accuracy(self, theta: np.ndarray) -> float:
-        """Percent of the held-out pictures that the supernet gets right under theta."""
+    def accuracy(self, theta: np.ndarray, active: list[Active] | None = None) -> float:
+        """Percent of the held-out pictures that the supernet gets right under theta.
+
+        ``active`` names the operations to compute, if the others have weight 0.
+        """
         weights = torch.as_tensor(
-            theta, dtype=torch.float32, device=self.parameters.device
+            theta, dtype=torch.float32, device=self.parameters[0].device
         )
         right = 0
         # Batch norm uses the statistics of the batch, so batches are large and fixed.
         for x, y in zip(*(part.split(250) for part in self.held_out), strict=True):
             pictures = x.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory
-            right += (self.network(pictures, weights).argmax(1) == y).sum().item()
+            scores = self.network(pictures, weights, active)
+            right += (scores.argmax(1) == y).sum().item()
         return 100 * right / len(self.held_out[1])
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed search needs: tensors, numbers and strings only."""
         return {
             "network": self.network.state_dict(),
-            "parameters": self.parameters.detach(),
+            "parameters": [p.detach() for p in self.parameters],
+            "samples_generator": self.draws.get_state(),
+            "memory": dict(self.memory),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "theta_optimizer": self.theta_optimizer.state_dict(),
             "theta_generator": self.theta_batches.generator.get_state(),
@@ -140,7 +210,12 @@ class State:
         """Continue from ``state_dict``."""
         self.network.load_state_dict(saved["network"])
         with torch.no_grad():
-            self.parameters.copy_(saved["parameters"])
+            for parameter, value in zip(
+                self.parameters, saved["parameters"], strict=True
+            ):
+                parameter.copy_(value)
+        self.draws.set_state(saved["samples_generator"].cpu())
+        self.memory = dict(saved["memory"])
         self.weight_optimizer.load_state_dict(saved["weight_optimizer"])
         self.theta_optimizer.load_state_dict(saved["theta_optimizer"])
         self.theta_batches.generator.set_state(saved["theta_generator"].cpu())

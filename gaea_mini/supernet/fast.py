@@ -6,15 +6,20 @@ the filters stacked. Theta enters as the scale of the batch norm behind it, so t
 gradient costs nothing extra.
 """
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gaea_mini.errors import InputError
 from gaea_mini.supernet.operations import pool
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace
 
+Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
+ORDER = (*KERNELS, "skip_connect", "avg_pool_3x3")  # of the sums; ``none`` adds nothing
 
 
 class FastCell(nn.Module):
@@ -23,12 +28,19 @@ class FastCell(nn.Module):
     The same arguments, outputs and gradients as ``ReferenceCell`` (tested to 1e-10 in
     float64). Filters are stacked: those of one kernel size and source s have shape
     (edges that leave s * C, C, kernel, kernel).
+
+    Args:
+      space: the search space of the cell.
+      channels: C of its input and output.
+      partial: PC-DARTS's k. Only the first C / k channels go through the operations;
+        the others pass by, scaled by their edge's weight, and all are shuffled.
     """
 
-    def __init__(self, space: CellSpace, channels: int):
+    def __init__(self, space: CellSpace, channels: int, partial: int = 1):
         super().__init__()
         self.space = space
-        self.channels = channels
+        self.partial = partial
+        self.channels = mixed_channels(channels, partial)
         self.column = {name: o for o, name in enumerate(space.operations)}
         self.leaving = [
             [e for e, (s, _) in enumerate(space.edges) if s == source]
@@ -36,7 +48,7 @@ class FastCell(nn.Module):
         ]
         self.filters = nn.ParameterDict(
             {
-                f"{name}_{source}": _initial_filters(len(edges), channels, kernel)
+                f"{name}_{source}": _initial_filters(len(edges), self.channels, kernel)
                 for name, kernel in KERNELS.items()
                 if name in self.column
                 for source, edges in enumerate(self.leaving)
@@ -44,28 +56,92 @@ class FastCell(nn.Module):
         )
         self.pool = pool()
 
-    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        theta: Tensor,
+        active: Active | None = None,
+        constant_rest: bool = False,
+    ) -> Tensor:
+        """The last node (B, C, H, W), of x (B, C, H, W) under theta (E, O).
+
+        Args:
+          x: the first node.
+          theta: weights of the operations.
+          active: per edge the operations to compute; None computes all. The others
+            are left out as if their weights were 0.
+          constant_rest: operations that are not computed count as the constant 1
+            (GDAS's shortcut), so that their weights still get a gradient.
+        """
         nodes: list[Tensor] = [x]
         sums: list[Tensor | None] = [None] * self.space.nodes
+        passing: list[Tensor | None] = [None] * self.space.nodes
         for source, edges in enumerate(self.leaving):
             node = nodes[source]
-            targets = [self.space.edges[e][1] for e in edges]
-            rectified = F.relu(node)
-            for name in KERNELS:
-                if name in self.column:
-                    weights = theta[edges, self.column[name]]
-                    filters = self.filters[f"{name}_{source}"]
-                    mixed = self._convolve(rectified, filters, weights)
-                    for t, part in zip(targets, mixed, strict=True):
-                        sums[t] = _plus(sums[t], part)
-            for name in ("skip_connect", "avg_pool_3x3"):
-                if name in self.column:
-                    value = node if name == "skip_connect" else self.pool(node)
-                    for t, e in zip(targets, edges, strict=True):
-                        sums[t] = _plus(sums[t], value, theta[e, self.column[name]])
-            done = sums[source + 1]
-            nodes.append(torch.zeros_like(x) if done is None else done)
+            if self.partial > 1:
+                node, beside = node.split(
+                    [self.channels, node.shape[1] - self.channels], 1
+                )
+                for e in edges:
+                    t = self.space.edges[e][1]
+                    passing[t] = _plus(passing[t], beside, theta[e].sum())
+            self._leave(node, source, theta, active, sums)
+            t = source + 1
+            total = sums[t]
+            if total is None:  # nothing but ``none`` enters
+                total = torch.zeros_like(x[:, : self.channels])
+            if constant_rest and active is not None:
+                total = total + self._idle_weight(t, theta, active)
+            bypass = passing[t]
+            if bypass is not None:
+                total = shuffle(torch.cat([total, bypass], dim=1), self.partial)
+            nodes.append(total)
         return nodes[-1]
+
+    def _leave(
+        self,
+        node: Tensor,
+        source: int,
+        theta: Tensor,
+        active: Active | None,
+        sums: list[Tensor | None],
+    ) -> None:
+        """Add to each target what comes to it from one source."""
+        rectified = F.relu(node)
+        for name in ORDER:
+            if name not in self.column:
+                continue
+            column = self.column[name]
+            edges = [
+                e for e in self.leaving[source] if active is None or column in active[e]
+            ]
+            if not edges:
+                continue
+            targets = [self.space.edges[e][1] for e in edges]
+            if name in KERNELS:
+                filters = self.filters[f"{name}_{source}"]
+                if len(edges) < len(self.leaving[source]):
+                    filters = self._of_edges(filters, source, edges)
+                mixed = self._convolve(rectified, filters, theta[edges, column])
+                for t, part in zip(targets, mixed, strict=True):
+                    sums[t] = _plus(sums[t], part)
+            else:
+                value = node if name == "skip_connect" else self.pool(node)
+                for t, e in zip(targets, edges, strict=True):
+                    sums[t] = _plus(sums[t], value, theta[e, column])
+
+    def _of_edges(self, filters: Tensor, source: int, edges: list[int]) -> Tensor:
+        """The filters of some of the edges that leave a source."""
+        place = [self.leaving[source].index(e) for e in edges]
+        return torch.cat([filters.split(self.channels)[i] for i in place])
+
+    def _idle_weight(self, target: int, theta: Tensor, active: Active) -> Tensor:
+        """Sum of the weights on the edges into a node that were not computed."""
+        return sum(
+            (theta[e].sum() - theta[e, list(active[e])].sum())
+            for e, (_, t) in enumerate(self.space.edges)
+            if t == target
+        )  # type: ignore[return-value]
 
     def _convolve(
         self, x: Tensor, filters: Tensor, weights: Tensor
@@ -86,6 +162,27 @@ class FastCell(nn.Module):
                     stack = [cell.edges[e].get_parameter(at).data for e in edges]
                     self.filters[f"{name}_{source}"].copy_(torch.cat(stack))
         return self
+
+
+def mixed_channels(channels: int, partial: int) -> int:
+    """C / k, the channels that go through the operations.
+
+    Raises:
+      InputError: k does not divide C.
+    """
+    if partial < 1 or channels % partial:
+        raise InputError(
+            f"partial channels: 1/{partial} of {channels} channels is not a whole "
+            "number; take a divisor of the channels"
+        )
+    return channels // partial
+
+
+def shuffle(x: Tensor, groups: int) -> Tensor:
+    """Deal the channels out like cards, so that the next cell mixes other ones."""
+    count, channels, height, width = x.shape
+    x = x.view(count, groups, channels // groups, height, width)
+    return x.transpose(1, 2).reshape(count, channels, height, width)
 
 
 def _plus(total: Tensor | None, part: Tensor, weight: Tensor | None = None) -> Tensor:

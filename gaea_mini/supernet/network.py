@@ -1,18 +1,19 @@
 """The network around the cells: NAS-Bench-201's skeleton with a mixed cell inside."""
 
-from typing import Any
+from collections.abc import Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gaea_mini.errors import InputError
 from gaea_mini.supernet.darts_network import DartsSupernet
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import FastCell
+from gaea_mini.supernet.fast import Active, FastCell
+from gaea_mini.supernet.node_cell import NodeSupernet
+from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace, Space
-
-FORMS = {"fast": FastCell, "reference": ReferenceCell}
 
 
 class Reduction(nn.Module):
@@ -45,6 +46,7 @@ class Supernet(nn.Module):
       channels: C, the channels of the first stage.
       cells: cells a stage, N.
       form: "fast" or "reference"; the same function, computed differently.
+      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
     def __init__(
@@ -55,15 +57,21 @@ class Supernet(nn.Module):
         channels: int,
         cells: int,
         form: str = "fast",
+        partial: int = 1,
     ):
         super().__init__()
-        cell = FORMS[form]
+        if form == "reference" and partial > 1:
+            raise InputError("partial channels: only the fast form has them")
+        self.form = form
         layers: list[nn.Module] = []
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
                 layers.append(Reduction(width // 2, width))
-            layers += [cell(space, width) for _ in range(cells)]
+            if form == "fast":
+                layers += [FastCell(space, width, partial) for _ in range(cells)]
+            else:
+                layers += [ReferenceCell(space, width) for _ in range(cells)]
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False), batch_norm(channels)
         )
@@ -71,11 +79,27 @@ class Supernet(nn.Module):
         self.norm = batch_norm(4 * channels)
         self.classifier = nn.Linear(4 * channels, classes)
 
-    def forward(self, x: Tensor, theta: Tensor) -> Tensor:
-        """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O)."""
+    def forward(
+        self,
+        x: Tensor,
+        theta: Tensor,
+        active: Sequence[Active] | None = None,
+        constant_rest: bool = False,
+    ) -> Tensor:
+        """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O).
+
+        ``active`` and ``constant_rest`` are for methods that sample; see ``FastCell``.
+        The reference form computes every operation, whatever its weight.
+        """
+        chosen = None if active is None else active[0]
         x = self.stem(x)
         for layer in self.layers:
-            x = layer(x) if isinstance(layer, Reduction) else layer(x, theta[0])
+            if isinstance(layer, Reduction):
+                x = layer(x)
+            elif self.form == "fast":
+                x = layer(x, theta[0], chosen, constant_rest)
+            else:
+                x = layer(x, theta[0])
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)
 
@@ -87,9 +111,9 @@ def build_supernet(
     channels: int,
     cells: int,
     form: str = "fast",
-    **options: Any,
-) -> Supernet | DartsSupernet:
-    """The supernet of any space: ``supernet(x, theta)``, theta of ``space.shape``.
+    partial: int = 1,
+) -> Supernet | DartsSupernet | NodeSupernet:
+    """The supernet of any space: ``supernet(x, space.weigh(theta, edges))``.
 
     Args:
       space: the search space of the cells.
@@ -98,9 +122,11 @@ def build_supernet(
       channels: C, the channels of the first stage.
       cells: cells a stage, N.
       form: "fast" or "reference"; the same function, computed differently.
-      options: what else the space's network takes.
+      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
-    size = (inputs, classes, channels, cells, form)
+    size = (inputs, classes, channels, cells, form, partial)
     if isinstance(space, DartsSpace):
-        return DartsSupernet(space, *size, **options)
-    return Supernet(space, *size, **options)
+        return DartsSupernet(space, *size)
+    if isinstance(space, NodeSpace):
+        return NodeSupernet(space, *size)
+    return Supernet(space, *size)

@@ -75,7 +75,14 @@ def test_the_config_holds_every_number_used(data, budget):
         "seed": 5,
         "data": "patterns",
         "update": {"name": "ExponentiatedGradient", "lr": 0.7, "floor": 1e-5},
-        "relaxation": {"name": "Mixture", "on": "simplex"},
+        "relaxation": {
+            "name": "Mixture",
+            "on": "simplex",
+            "edge_weights": False,
+            "partial": 1,
+        },
+        "warm_up": 0,
+        "perturbation": 0.0,
     }
     for name, value in expected.items():
         assert run.config[name] == value
@@ -116,14 +123,14 @@ def test_recorded_thetas_are_copies(any_method, data, budget, monkeypatch):
     for run in search(COMPACT, data, any_method, budget):
         (state,) = states
         kept = json.dumps(lasting(run))
-        saved = state.parameters.detach().clone()
+        saved = state.parameters[0].detach().clone()
         read = state.theta()
         with torch.no_grad():
-            state.parameters.fill_(7.0)
+            state.parameters[0].fill_(7.0)
         assert not np.isclose(read, state.method.relaxation(torch.tensor(7.0))).all()
         assert json.dumps(lasting(run)) == kept
         with torch.no_grad():
-            state.parameters.copy_(saved)
+            state.parameters[0].copy_(saved)
         np.testing.assert_array_equal(read, state.theta())
 
 
@@ -217,7 +224,7 @@ def test_the_step_of_the_weights_follows_the_cosine(data, budget, monkeypatch):
 def test_at_mid_period_the_step_is_half_way(data, budget, state_of):
     state = state_of(data, gaea(darts()), budget)
     for epoch, lr in ((0, 0.025), (3, 0.013), (6, 0.001)):
-        state.set_learning_rate(epoch)
+        state.begin(epoch)
         (group,) = state.weight_optimizer.param_groups
         assert group["lr"] == pytest.approx(lr, rel=1e-12)
 

@@ -43,12 +43,12 @@ class Watch:
 
     def error(self):
         pictures, labels = self.batches[-1]
-        fresh = self.state.parameters.detach().clone().requires_grad_()
+        fresh = self.state.parameters[0].detach().clone().requires_grad_()
         theta = self.state.method.relaxation(fresh)
         loss = F.cross_entropy(self.state.network(pictures, theta), labels)
         (slope,) = torch.autograd.grad(loss, fresh)
         assert slope.abs().max() > 1e-5
-        used = self.state.parameters.grad
+        used = self.state.parameters[0].grad
         return ((used - slope).abs().max() / slope.abs().max()).item()
 
 
@@ -61,7 +61,7 @@ class LeakyBilevel(Bilevel):
     """
 
     def epoch(self, state):
-        parameters = state.parameters
+        parameters = state.parameters[0]
         for theta_batch, weight_batch in zip(*state.streams(), strict=True):
             losses = []
             for (pictures, labels), move in (
@@ -124,13 +124,15 @@ def test_one_pass_moves_both_from_the_same_point(patterns, budget, state_of):
     state, twin = (state_of(patterns(), method, budget) for _ in range(2))
     _, weight_batches = twin.streams()
     pictures, labels = next(weight_batches)
-    theta = twin.parameters.detach().clone().requires_grad_()
+    theta = twin.parameters[0].detach().clone().requires_grad_()
     loss = F.cross_entropy(twin.network(pictures, theta), labels)
     slope, *slopes = torch.autograd.grad(loss, [theta, *twin.weights])
     losses = next(iter(method.objective.epoch(state)))
     assert losses[0] == losses[1] == loss
     expected = torch.softmax(theta.detach().log() - slope, dim=-1)
-    torch.testing.assert_close(state.parameters.detach(), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        state.parameters[0].detach(), expected, atol=1e-6, rtol=0
+    )
     norm = torch.sqrt(sum((g**2).sum() for g in slopes))
     for now, before, slope in zip(state.weights, twin.weights, slopes, strict=True):
         slope = slope * min(1, 5 / (norm + 1e-6)) + 3e-4 * before
@@ -143,9 +145,9 @@ def test_theta_goes_first_and_the_weights_see_it(patterns, budget, state_of):
     state, twin = (state_of(patterns(), method, budget) for _ in range(2))
     _, weight_batches = twin.streams()
     pictures, labels = next(weight_batches)
-    start = twin.parameters.detach().clone()
+    start = twin.parameters[0].detach().clone()
     loss_theta, loss_w = next(iter(method.objective.epoch(state)))
-    moved = state.parameters.detach()
+    moved = state.parameters[0].detach()
     assert (moved - start).abs().max() > 0.05
     with torch.no_grad():
         at_moved = F.cross_entropy(twin.network(pictures, moved), labels)
@@ -158,10 +160,10 @@ def test_the_weights_step_leaves_theta_and_its_gradient_alone(
     patterns, budget, state_of
 ):
     state = state_of(patterns(), gaea(darts()), budget)
-    before = state.parameters.detach().clone()
+    before = state.parameters[0].detach().clone()
     weight_step(state, next(iter(state.weight_batches)))
-    assert torch.equal(state.parameters.detach(), before)
-    assert state.parameters.grad is None
+    assert torch.equal(state.parameters[0].detach(), before)
+    assert state.parameters[0].grad is None
 
 
 # ------------------------------------------------------------------- the pictures

@@ -241,7 +241,7 @@ def test_logits_start_at_a_thousandth_of_a_normal_draw(update):
 def test_adam_on_logits_is_darts_adam():
     """Two steps by hand: betas 0.5 and 0.999, weight decay 1e-3 added to the slope."""
     alpha = torch.tensor([[0.5, -0.5]], dtype=torch.float64).requires_grad_()
-    optimizer = LogitsAdam(lr=0.01).optimizer(alpha)
+    optimizer = LogitsAdam(lr=0.01).optimizer([alpha])
     a, m, v = np.array([0.5, -0.5]), np.zeros(2), np.zeros(2)
     for t, slope in enumerate(([0.3, -0.1], [0.2, 0.4]), start=1):
         alpha.grad = torch.tensor([slope], dtype=torch.float64)
@@ -254,7 +254,7 @@ def test_adam_on_logits_is_darts_adam():
 
 def test_sgd_on_logits_is_plain():
     alpha = torch.zeros(1, 2, dtype=torch.float64).requires_grad_()
-    optimizer = LogitsSGD(lr=0.5).optimizer(alpha)
+    optimizer = LogitsSGD(lr=0.5).optimizer([alpha])
     for _ in range(2):
         alpha.grad = torch.tensor([[1.0, -2.0]], dtype=torch.float64)
         optimizer.step()
