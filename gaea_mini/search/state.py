@@ -61,7 +61,7 @@ class State:
                 budget.channels,
                 budget.cells,
                 form,
-                method.relaxation.partial,
+                partial=method.relaxation.partial,
             )
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -138,7 +138,7 @@ def rounding(record: Json, published: Json | None = None) -> Text:
         )
     head = ["method", "step of theta", "entropy", "rose again"]
     table = _table([*head, "before rounding, %", "after, %", "lost"], rows)
-    return Text(f"{table}\n\n{_reading(record)}")
+    return Text(f"{table}\n\n{_reading(record)}{_how_chosen([record])}")
 
 
 def _reading(record: Json) -> str:
@@ -170,6 +170,20 @@ def _reading(record: Json) -> str:
         f"is {mean_gain} points, 95 % interval {_signed(low)} to {_signed(high)}. "
         f"The lowest entropy of any run at any epoch is {lowest:.3f}."
     )
+
+
+def tried(record: Json, method: str) -> Text:
+    """What the rule that chose a method's step thought of each step.
+
+    The mean over the tuning seeds of the accuracy after rounding, in percent.
+    """
+    scores = {
+        f"{score['lr']:g}": f"{np.mean(score['accuracy_rounded']):.1f}"
+        for score in choice(record, method)["scores"]
+    }
+    steps = "  ".join(f"{lr:>5}" for lr in scores)
+    points = "  ".join(f"{value:>5}" for value in scores.values())
+    return Text(f"step        {steps}\naccuracy, % {points}")
 
 
 def true_accuracies(records: Sequence[Json], published: Json) -> Text:

@@ -54,6 +54,7 @@ class Visit:
         return [url for url in self.requests if not url.startswith(local)]
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
@@ -115,6 +116,7 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Visit]]:
             color_scheme=scheme,
             reduced_motion="no-preference",
         )
+        context.set_default_timeout(120_000)  # for a busy machine
         contexts.append(context)
         visit = Visit(context.new_page())
         visit.page.on("request", lambda request: visit.requests.append(request.url))

@@ -40,7 +40,9 @@ def made_up_record(objective: str, final: dict[str, list[float]]) -> dict[str, A
             "method": method,
             "objective": objective,
             "chosen": lrs[1],
-            "scores": [{"lr": lr} for lr in (*lrs, 3.0)],
+            "scores": [
+                {"lr": lr, "accuracy_rounded": [40.0, 42.0]} for lr in (*lrs, 3.0)
+            ],
         }
         for method, lrs in STEPS.items()
     ]
@@ -214,6 +216,12 @@ def test_the_rounding_table_and_what_it_says_of_itself() -> None:
     }
     assert means[name] == max(means.values())
     assert float(value) == pytest.approx(means[name], abs=0.06)
+
+
+def test_the_steps_that_were_tried_stand_over_their_scores() -> None:
+    steps, points = search_tables.tried(BILEVEL, "darts").splitlines()
+    assert steps.split()[1:] == ["0.0003", "0.01", "3"]
+    assert points.split()[2:] == ["41.0"] * 3
 
 
 def test_entropy_that_rises_again_is_counted() -> None:
