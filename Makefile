@@ -39,7 +39,7 @@ $(BOOK): $(READY) $(SOURCES)
 	@touch $@
 
 test: $(READY) $(BOOK) ## run all tests, the browser tests on the built book too
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .

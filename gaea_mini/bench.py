@@ -164,7 +164,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("_build/bench.json"))
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
     options = parser.parse_args()
-    from gaea_mini.search.run import write_atomically
+    from gaea_mini.files import write_atomically
 
     rows: list[dict[str, Any]] = []
     columns = "space objective C cells batch threads form seconds peak_MiB faster"

@@ -5,14 +5,12 @@ Bad input ends with one line on standard error and status 2; nothing is half-wri
 
 import argparse
 import os
-import re
 import sys
-import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 import gaea_mini
+from gaea_mini.cli_search import add_search, add_table, require_writable
 from gaea_mini.errors import InputError
 
 EPILOG = """examples:
@@ -56,11 +54,11 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=gaea_mini.__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    _add_search(commands)
+    add_search(commands)
 
     lookup = commands.add_parser("lookup", help="what NAS-Bench-201 says of a cell")
     lookup.add_argument("cell", help="arch string, six digits, or official index")
-    _add_table(lookup, required=True)
+    add_table(lookup, required=True)
     lookup.set_defaults(run=run_lookup)
 
     show = commands.add_parser("show", help="make a page of one or two recorded runs")
@@ -81,84 +79,6 @@ def build_parser() -> Parser:
     return parser
 
 
-def _add_search(commands: Any) -> None:
-    search = commands.add_parser(
-        "search",
-        help="search for a cell",
-        description="Search for a cell and write the record of the search.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    add = search.add_argument
-    add("--space", default="compact", help="search space; see 'spaces'")
-    add(
-        "--without",
-        nargs="*",
-        metavar="OP",
-        help="operations left out; by default those that the paper leaves out "
-        "('none' of nasbench201). '--without' alone keeps all",
-    )
-    add("--method", default="gaea-darts", help="method; see 'methods'")
-    add("--objective", default="bilevel", help="'bilevel' or 'single-level'")
-    add(
-        "--passes",
-        type=int,
-        default=2,
-        help="single-level only: 2 takes turns on two minibatches, as the authors do; "
-        "1 takes both gradients from one backward pass",
-    )
-    add(
-        "--order",
-        type=int,
-        default=1,
-        help="bilevel only: 2 follows theta's gradient through a step of the weights",
-    )
-    add("--warm-up", type=int, help="epochs in which only the weights move")
-    add(
-        "--perturbation",
-        type=float,
-        help="largest random shift of theta in the weights' steps",
-    )
-    add(
-        "--curvature",
-        action="store_true",
-        help="also record the largest eigenvalue of the Hessian in theta",
-    )
-    add(
-        "--data",
-        default="fashion",
-        help="'fashion' (shipped), 'cifar10', 'cifar100' or 'fashion-mnist' "
-        "(torchvision), or the path of a .npz",
-    )
-    add(
-        "--preset",
-        default="tiny",
-        help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
-        "paper's setting)",
-    )
-    add("--seed", type=int, default=0, help="of everything random")
-    add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    add("--out", type=Path, help="where the record goes (JSON)")
-    add(
-        "--checkpoint",
-        type=Path,
-        help="file to continue from if it is there, and to write after every epoch",
-    )
-    _add_table(search, required=False)
-    group = search.add_argument_group("numbers that replace the preset's")
-    group.add_argument("--lr-theta", type=float, help="step of theta or of the logits")
-    group.add_argument("--lr-w", type=float, help="first step of the weights")
-    for name, meaning in {
-        "epochs": "epochs of the search",
-        "channels": "channels of the first stage",
-        "cells": "cells in each of the three stages",
-        "size": "pixels along a side",
-        "pictures": "pictures in all",
-        "batch": "pictures in a minibatch",
-    }.items():
-        group.add_argument(f"--{name}", type=int, help=meaning)
-    search.set_defaults(run=run_search)
-
-
 def _add_records(commands: Any) -> None:
     records = commands.add_parser(
         "records",
@@ -168,7 +88,7 @@ def _add_records(commands: Any) -> None:
     records.add_argument(
         "names", nargs="*", help="recipes; all of them if none is named"
     )
-    _add_table(records, required=False)
+    add_table(records, required=False)
     records.add_argument(
         "--cifar10",
         default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
@@ -184,79 +104,6 @@ def _add_records(commands: Any) -> None:
         help="where finished searches and checkpoints are kept",
     )
     records.set_defaults(run=run_records)
-
-
-def _add_table(parser: argparse.ArgumentParser, required: bool) -> None:
-    default = os.environ.get("GAEA_MINI_NB201")
-    parser.add_argument(
-        "--nb201",
-        type=Path,
-        default=default,
-        required=required and default is None,
-        metavar="FILE",
-        help="compact table of NAS-Bench-201 (also $GAEA_MINI_NB201)",
-    )
-
-
-def run_search(options: argparse.Namespace) -> None:
-    """Search with a progress bar; write the record; say what was found."""
-    from tqdm import tqdm
-
-    from gaea_mini.data import load
-    from gaea_mini.evaluate import NasBench201
-    from gaea_mini.search import search
-    from gaea_mini.supernet import space
-
-    where = space(options.space)
-    left_out = options.without
-    if left_out is None:
-        left_out = where.left_out
-    where = where.without(*left_out)
-    chosen, budget = _method(options), _budget(options)
-    device = _device(options.device)
-    for path in (options.out, options.checkpoint):
-        if path is not None:
-            require_writable(path)
-    table = NasBench201(options.nb201) if options.nb201 else None
-    data = load(options.data, budget.size, budget.pictures)
-    epochs = search(
-        where,
-        data,
-        chosen,
-        budget,
-        options.seed,
-        device,
-        options.checkpoint,
-        curvature=options.curvature,
-    )
-    title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
-    with tqdm(total=budget.epochs, desc=title, unit="epoch") as bar:
-        for run in epochs:
-            bar.n = run.epoch
-            loss = run.loss_w[-1]
-            bar.set_postfix_str(
-                ("" if loss is None else f"loss {loss:.3f}, ")
-                + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
-            )
-    cell = run.genotype[-1]
-    print(f"cell {cell}")
-    print(
-        f"held-out accuracy with shared weights: {run.accuracy_supernet[-1]:.2f} % "
-        f"before rounding, {run.accuracy_rounded[-1]:.2f} % after; "
-        f"{run.seconds[-1]:.0f} s"
-    )
-    if table is not None:
-        if where.name == "nasbench201":
-            run.truth = table.truth(run.genotype)
-            print(
-                f"true CIFAR-10 test accuracy {table.accuracy(cell):.2f} %, "
-                f"regret {table.regret(cell):.2f} points, "
-                f"rank {table.rank(cell)} of {len(table.rows)}"
-            )
-        else:
-            print(f"no true accuracy: the table is of nasbench201, not of {where.name}")
-    if options.out is not None:
-        _save(run, options.out)
 
 
 def run_lookup(options: argparse.Namespace) -> None:
@@ -314,95 +161,6 @@ def run_records(options: argparse.Namespace) -> None:
     )
     for name in names:
         kitchen.cook(name)
-
-
-def _method(options: argparse.Namespace) -> Any:
-    from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
-
-    if options.objective not in OBJECTIVES:
-        raise InputError(
-            f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
-        )
-    built = method(options.method, options.lr_theta)
-    objective: Any
-    if options.objective == "single-level":
-        objective = SingleLevel(options.passes)
-    elif isinstance(built.objective, Bilevel):
-        objective = replace(built.objective, order=options.order)
-    changes = {"warm_up": options.warm_up, "perturbation": options.perturbation}
-    given = {name: value for name, value in changes.items() if value is not None}
-    return replace(built, objective=objective, **given)
-
-
-def _budget(options: argparse.Namespace) -> Any:
-    from gaea_mini.search import PRESETS
-
-    if options.preset not in PRESETS:
-        raise InputError(
-            f"no preset {options.preset!r}; there are {', '.join(PRESETS)}"
-        )
-    names = ("epochs", "channels", "cells", "size", "pictures", "batch", "lr_w")
-    given = {name: getattr(options, name) for name in names}
-    changes = {name: value for name, value in given.items() if value is not None}
-    return replace(PRESETS[options.preset], **changes)
-
-
-def _device(name: str) -> str:
-    """A device that is really there."""
-    import torch
-
-    if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise InputError(f"no device {name!r}; take auto, cpu, cuda or cuda:N")
-    if name != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: no CUDA device here; take --device cpu")
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--device {name}: {reason}; take auto, cpu or cuda") from None
-    return name
-
-
-def require_writable(path: Path) -> None:
-    """Make sure, before hours of work, that a file can be written at ``path``."""
-    try:
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder; name a file")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; choose another place"
-        ) from None
-
-
-def _save(run: Any, path: Path) -> None:
-    """Write the record; if the place fails now, keep it in the temporary folder."""
-    try:
-        run.save(path)
-    except OSError as error:
-        spare = Path(tempfile.gettempdir()) / f"gaea_mini-{os.getpid()}-{path.name}"
-        run.save(spare)
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; the record is in {spare}"
-        ) from None
-    print(f"record written to {path}")
-
-
-def short(arch: str) -> str:
-    """An arch string in few letters, for the progress bar.
-
-    >>> short("|nor_conv_3x3~0|+|none~0|skip_connect~1|")
-    '3x3/none,skip'
-    """
-    names = {"skip_connect": "skip", "avg_pool_3x3": "pool"}
-    nodes = []
-    for group in arch.split("+"):
-        found = [part.split("~")[0] for part in group.strip("|").split("|")]
-        nodes.append(",".join(names.get(o, o.replace("nor_conv_", "")) for o in found))
-    return "/".join(nodes)
 
 
 def _complain(message: str) -> int:

@@ -23,9 +23,9 @@ import numpy as np
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
+from gaea_mini.files import write_atomically
 from gaea_mini.search import OBJECTIVES, PRESETS, Budget, Run, method, search
 from gaea_mini.search.loop import describe
-from gaea_mini.search.run import write_atomically
 from gaea_mini.supernet import Space, space
 
 TUNING_SEEDS = (100, 101, 102, 103, 104)

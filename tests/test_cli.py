@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from gaea_mini import __version__
-from gaea_mini.cli import build_parser, main, short
+from gaea_mini.cli import build_parser, main
+from gaea_mini.cli_search import short
 from gaea_mini.search import METHODS, PRESETS, Run
 from gaea_mini.supernet import SPACES, space
 

@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gaea_mini"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Modules beside the rooms that a room may import: they import no room themselves.
-LEAVES = {"errors", "data"}
+LEAVES = {"errors", "files", "data"}
 
 
 def imports(path: Path) -> set[str]:
@@ -91,16 +91,30 @@ def test_import_without_torch(module: str) -> None:
 FURTHER_SPACES = ("darts_", "node_", "genotypes", "alone")
 
 
+def lines_of_code(path: Path) -> int:
+    """Lines that are neither blank, nor comment, nor docstring."""
+    text = path.read_text("utf-8")
+    told = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef):
+            if ast.get_docstring(node) is not None:
+                first = node.body[0]
+                told |= set(range(first.lineno, first.end_lineno + 1))
+    return sum(
+        1
+        for number, line in enumerate(text.splitlines(), 1)
+        if line.strip() and not line.strip().startswith("#") and number not in told
+    )
+
+
 def test_the_part_that_one_reads_in_an_evening_stays_small() -> None:
     lines = sum(
-        1
+        lines_of_code(path)
         for room in ("simplex", "supernet", "search")
         for path in modules_in(room)
         if not path.name.startswith(FURTHER_SPACES)
-        for line in path.read_text("utf-8").splitlines()
-        if line.strip()
     )
-    assert lines <= 2000, f"simplex, supernet and search: {lines} lines, blank ones not"
+    assert lines <= 2000, f"simplex, supernet and search: {lines} lines of code"
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

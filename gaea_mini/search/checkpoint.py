@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from gaea_mini.errors import InputError
-from gaea_mini.search.run import write_atomically
+from gaea_mini.files import write_atomically
 
 FIRST_LINE = b"gaea_mini checkpoint 1\n"
 

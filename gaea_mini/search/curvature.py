@@ -17,7 +17,7 @@ def dominant_eigenvalue(
     .. math::
         \nabla^2_{\theta} L(w, \theta) \, v = \lambda v
 
-    Eq. (eq-hessian), by power iteration; each step is one Hessian-vector product, a
+    By power iteration; each step is one Hessian-vector product, a
     derivative of <gradient, v>, so the Hessian itself is never formed. theta is the
     mixture (K, E, O), whatever the method's parameters are.
 
@@ -41,7 +41,6 @@ def dominant_eigenvalue(
     vector /= vector.norm()
     value = 0.0
     for _ in range(steps):
-        # Eq. (eq-hessian)
         (product,) = torch.autograd.grad(
             (gradient * vector).sum(), theta, retain_graph=True
         )

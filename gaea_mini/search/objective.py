@@ -52,7 +52,7 @@ def unrolled_theta_step(
         \nabla_\theta L_{va}(w', \theta) - \xi \,
         \frac{\nabla_\theta L_{tr}(w^+, \theta) - \nabla_\theta L_{tr}(w^-, \theta)}{2R}
 
-    Eq. (eq-second-order), with w' the weights after one step of the weights' optimizer
+    with w' the weights after one step of the weights' optimizer
     (learning rate xi, momentum and weight decay included), v the gradient of L_va in
     w', w^\pm = w \pm R v and R = reach / ||v||. Source: DARTS, equations 7 and 8, with
     its reach of 0.01. So long a reach crosses kinks of the ReLUs, and the quotient is
@@ -79,7 +79,6 @@ def unrolled_theta_step(
         loss = state.loss(weight_batch, state.sample())
         sides.append(_gradients(loss, state.parameters))
     _set(weights, saved, v, 0.0)
-    # Eq. (eq-second-order)
     state.descend_theta(
         tuple(
             g - xi * (plus - minus) / (2 * radius)
@@ -121,7 +120,7 @@ class Bilevel:
 
     Args:
       order: 1 takes the present weights for w*(theta); 2 takes the weights one step
-        ahead and follows the gradient through that step, Eq. (eq-second-order).
+        ahead and follows the gradient through that step.
       reach: of the finite difference of order 2, 0.01 in DARTS.
       theta_first: theta's step before the weights', as in DARTS; GDAS's code does the
         weights first.

@@ -111,7 +111,7 @@ class GumbelSample(Mixture):
         p = \operatorname{softmax}((\log\theta + g) / \tau), \quad
         h = \text{onehot}(\arg\max p) - \text{stopgrad}(p) + p
 
-    Eq. (eq-gumbel), with g = -log Exp(1): a straight-through sample, one for all cells.
+    with g = -log Exp(1): a straight-through sample, one for all cells.
     tau falls linearly over the epochs. (Dong and Yang, CVPR 2019.)
 
     Args:
@@ -143,7 +143,6 @@ class GumbelSample(Mixture):
         theta = self.theta(parameters)
         noise = torch.empty(theta.shape).exponential_(generator=draws).log().neg()
         tau = self.tau_start + (self.tau_end - self.tau_start) * progress
-        # Eq. (eq-gumbel)
         soft = torch.softmax((theta.log() + noise.to(theta.device)) / tau, dim=-1)
         hard = F.one_hot(soft.argmax(dim=-1), theta.shape[-1])
         sample = hard - soft.detach() + soft

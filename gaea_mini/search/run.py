@@ -4,8 +4,6 @@ import json
 import os
 import platform
 import subprocess
-import tempfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -16,6 +14,7 @@ import torch
 
 import gaea_mini
 from gaea_mini.errors import InputError
+from gaea_mini.files import write_atomically
 
 SERIES = (
     "theta",
@@ -189,32 +188,3 @@ def peak_mb(device: torch.device) -> float:
         return float("nan")
     scale = 2**20 if platform.system() == "Darwin" else 2**10
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / scale
-
-
-def write_atomically(path: Path, chunks: bytes | Iterable[bytes]) -> None:
-    """Write a file so that others see the old one or the new one, never a half.
-
-    A failure (no space, no permission) leaves the old file and no other trace. The
-    ``OSError`` names ``path``.
-    """
-    if isinstance(chunks, bytes):
-        chunks = (chunks,)
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                for chunk in chunks:
-                    file.write(chunk)
-                file.flush()
-                os.fsync(file.fileno())
-            # mkstemp makes private files; this one gets the usual mode.
-            umask = os.umask(0)
-            os.umask(umask)
-            os.chmod(name, 0o666 & ~umask)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        error.filename = os.fspath(path)  # not the temporary file's, and not nothing
-        raise

@@ -5,12 +5,12 @@ import html
 import io
 import json
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gaea_mini.errors import InputError
+from gaea_mini.files import write_atomically
 from gaea_mini.show.trim import as_dict, as_list, trim_all
 
 HERE = Path(__file__).parent
@@ -81,21 +81,8 @@ def write_page(
     path = Path(path)
     text = page(runs, labels)
     try:
-        handle, name = tempfile.mkstemp(
-            prefix=path.name, suffix=".part", dir=path.parent
-        )
+        write_atomically(path, text.encode())
     except OSError as error:
-        raise InputError(_cannot_write(path, error)) from None
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        # mkstemp makes private files; a page gets the usual mode.
-        umask = os.umask(0)
-        os.umask(umask)
-        os.chmod(name, 0o666 & ~umask)
-        os.replace(name, path)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
         raise InputError(_cannot_write(path, error)) from None
     return path
 

@@ -156,7 +156,7 @@ class DartsSpace:
         .. math::
             s_e = \max_{o \ne \text{none}} \theta_{e o}
 
-        Eq. (eq-darts-round). Each node keeps the two entering edges of largest s_e, and
+        Each node keeps the two entering edges of largest s_e, and
         on each the operation of largest weight. ``none`` takes its share of theta but
         is never chosen. Ties go to the edge, and to the operation, listed first.
 
@@ -166,7 +166,7 @@ class DartsSpace:
         rows = np.asarray(theta).reshape(self.shape)
         none = self._require("none")
         some = [o for o in range(len(self.operations)) if o != none]
-        strength = rows[..., some].max(axis=-1)  # (K, E), Eq. (eq-darts-round)
+        strength = rows[..., some].max(axis=-1)  # (K, E)
         best = np.take(some, rows[..., some].argmax(axis=-1))
         choice = np.full(rows.shape[:2], none)
         for kind in range(len(self.kinds)):

@@ -34,7 +34,7 @@ class ReferenceNodeCell(nn.Module):
     .. math::
         x_t = \sum_o \theta_{t o} \, o_t\Big(\sum_{e = (s, t)} \beta_e x_s\Big)
 
-    Eq. (eq-mixed-node). Node 0 is the cell's input, fitted by a 1x1 convolution of its
+    Node 0 is the cell's input, fitted by a 1x1 convolution of its
     own for every node. The output is the concatenation of beta_e x_s over all nodes.
 
     Args:
@@ -81,7 +81,6 @@ class ReferenceNodeCell(nn.Module):
             entering = self.space.entering[n]
             theta = weights[entering].sum(dim=0)
             theta = theta / theta.sum()  # (O,)
-            # Eq. (eq-mixed-node)
             parents = zip(inputs[entering], [projected[n], *nodes], strict=True)
             total = sum((beta * parent for beta, parent in parents), x.new_zeros(()))
             chosen = None if active is None else active[n]

@@ -94,7 +94,7 @@ class NodeSpace:
         .. math::
             W_{e o} = \beta_e \, \theta_{t o} \quad \text{for an edge } e = (s, t)
 
-        Eq. (eq-node-weights). Both factors can be read off W again: beta_e is the sum
+        Both factors can be read off W again: beta_e is the sum
         of a row, and theta_t the sum of the rows into t, brought to sum 1. The output
         has no operation; its rows are beta_e / O.
 
@@ -111,10 +111,8 @@ class NodeSpace:
         ]
         flat = theta.new_full((len(theta), 1, theta.shape[-1]), 1 / theta.shape[-1])
         rows = torch.cat([theta, flat], dim=1)
-        # Eq. (eq-node-weights)
-        return (
-            rows[:, [t - 1 for _, t in self.edges]] * torch.cat(beta, dim=1)[:, :, None]
-        )
+        theta = rows[:, [t - 1 for _, t in self.edges]]  # (K, E, O)
+        return theta * torch.cat(beta, dim=1)[:, :, None]
 
     def parse(self, arch: str) -> NodeChoice:
         """Operations and parents, read from a cell's string.
@@ -150,7 +148,7 @@ class NodeSpace:
         )
 
     def round(self, weights: np.ndarray) -> str:
-        """The cell that W is rounded to, Eq. (eq-node-weights).
+        """The cell that W is rounded to.
 
         Each node keeps the parents of largest beta, as many as the space says, and the
         operation of largest theta. Ties go to the one listed first.

@@ -1,7 +1,7 @@
 """Fixtures for tests that drive the built book in headless Chromium.
 
-Every test in this folder is marked ``browser`` and runs in one pytest worker, so that
-one Chromium and one web server serve them all.
+Every test in this folder is marked ``browser``. The tests of a file run in one pytest
+worker, so that one Chromium and one web server serve them.
 
 * ``browser``    the running Chromium (a playwright ``Browser``)
 * ``http_book``  address of the built book over http, "http://127.0.0.1:PORT/"
@@ -54,13 +54,11 @@ class Visit:
         return [url for url in self.requests if not url.startswith(local)]
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     for item in items:
         if here in Path(item.path).parents:
             item.add_marker(pytest.mark.browser)
-            item.add_marker(pytest.mark.xdist_group("browser"))
 
 
 @pytest.fixture(scope="session")

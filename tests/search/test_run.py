@@ -11,8 +11,8 @@ import textwrap
 import pytest
 
 from gaea_mini.errors import InputError
+from gaea_mini.files import write_atomically
 from gaea_mini.search import Run
-from gaea_mini.search.run import write_atomically
 
 
 def tiny_run() -> Run:
@@ -175,7 +175,7 @@ def test_a_full_disk_for_real(tmp_path):
     script = """
         import resource, sys
         from pathlib import Path
-        from gaea_mini.search.run import write_atomically
+        from gaea_mini.files import write_atomically
         resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
         try:
             write_atomically(Path(sys.argv[1]), b"x" * 5000)
