@@ -1,6 +1,7 @@
 """The network around the cells: NAS-Bench-201's skeleton with a mixed cell inside."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -105,28 +106,15 @@ class Supernet(nn.Module):
 
 
 def build_supernet(
-    space: Space,
-    inputs: int,
-    classes: int,
-    channels: int,
-    cells: int,
-    form: str = "fast",
-    partial: int = 1,
+    space: Space, *size: Any, **options: Any
 ) -> Supernet | DartsSupernet | NodeSupernet:
     """The supernet of any space: ``supernet(x, space.weigh(theta, edges))``.
 
-    Args:
-      space: the search space of the cells.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of the first stage.
-      cells: cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
+    The arguments are those of ``Supernet``: space, inputs, classes, channels, cells,
+    form and partial.
     """
-    size = (inputs, classes, channels, cells, form, partial)
     if isinstance(space, DartsSpace):
-        return DartsSupernet(space, *size)
+        return DartsSupernet(space, *size, **options)
     if isinstance(space, NodeSpace):
-        return NodeSupernet(space, *size)
-    return Supernet(space, *size)
+        return NodeSupernet(space, *size, **options)
+    return Supernet(space, *size, **options)

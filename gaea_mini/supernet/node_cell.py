@@ -68,7 +68,7 @@ class ReferenceNodeCell(nn.Module):
 
         Args:
           x: output of the cell before, (B, inputs, H, W).
-          weights: W (E, O) of Eq. (eq-node-weights).
+          weights: W (E, O), as ``NodeSpace.weigh`` makes it.
           active: per choice node the operations to compute; None computes all. The
             others are left out as if their weights were 0.
           constant_rest: operations that are not computed count as the constant 1

@@ -111,8 +111,7 @@ class CellSpace:
     def format(self, choice: Sequence[int]) -> str:
         """Arch string of one operation index per edge; the inverse of ``parse``."""
         groups = []
-        for target in range(1, self.nodes):
-            entering = [e for e, (_, t) in enumerate(self.edges) if t == target]
+        for entering in self.entering:
             names = (
                 f"{self.operations[choice[e]]}~{self.edges[e][0]}" for e in entering
             )
