@@ -180,10 +180,7 @@ class UniformSample(Mixture):
         return Weights(hard.to(theta), only(hard))
 
     def choose(self, state: "State") -> str:
-        return best_of(state, [self._draw(state) for _ in range(self.candidates)])
-
-    def _draw(self, state: "State") -> Weights:
-        return self.weights(state.parameters, state.draws, state.progress)
+        return best_of(state, [state.sample() for _ in range(self.candidates)])
 
 
 @torch.no_grad()
