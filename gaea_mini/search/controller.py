@@ -84,6 +84,9 @@ class ControllerSample(Mixture):
         _, logs = self.write(parameters, self.rows, 200, draws)
         return logs.exp().mean(0)[None]
 
+    def edges(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        return []
+
     def weights(
         self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
     ) -> Weights:
@@ -110,11 +113,7 @@ class ControllerSample(Mixture):
         return loss, torch.stack(losses).mean()
 
     def choose(self, state: "State") -> str:
-        candidates = [
-            self.weights(state.parameters, state.draws, state.progress)
-            for _ in range(self.candidates)
-        ]
-        return best_of(state, candidates)
+        return best_of(state, [state.sample() for _ in range(self.candidates)])
 
     def _one_hot(self, picks: Tensor, parameters: Sequence[Tensor]) -> Weights:
         hard = F.one_hot(picks, len(parameters[-1]))[None]

@@ -78,6 +78,7 @@ def search(
             )
         cell = method.relaxation.choose(state)
         one_hot = space.one_hot(cell)
+        rows = one_hot.shape == space.shape  # if not, it holds parents too
         run.append(
             theta=theta.round(5).tolist(),
             entropy=float(entropy(theta).mean()),
@@ -85,7 +86,9 @@ def search(
             loss_theta=loss_theta,
             loss_w=loss_w,
             accuracy_supernet=state.accuracy(state.theta(with_edges=True)),
-            accuracy_rounded=state.accuracy(one_hot, only(torch.tensor(one_hot))),
+            accuracy_rounded=state.accuracy(
+                one_hot, only(torch.tensor(one_hot)) if rows else None
+            ),
             edge_weights=state.edges(),
             eigenvalue=dominant_eigenvalue(state) if curvature else None,
             seconds=round(before + time.perf_counter() - began, 3),

@@ -13,7 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.errors import InputError
-from gaea_mini.supernet import Space
+from gaea_mini.supernet import NodeSpace, Space
 from gaea_mini.supernet.fast import Active
 
 if TYPE_CHECKING:
@@ -70,8 +70,8 @@ class Mixture:
 
     def shapes(self, space: Space) -> list[tuple[int, ...]]:
         """Shapes of the parameters; the last axis of each is one simplex."""
-        groups = [(len(space.kinds), len(g)) for g in entering(space)]
-        return [space.shape, *(groups if self.edge_weights else [])]
+        groups = space.groups(self.edge_weights)
+        return [space.shape, *((len(space.kinds), size) for size in groups)]
 
     def start(
         self, space: Space, update: "Update", draws: torch.Generator
@@ -83,18 +83,15 @@ class Mixture:
         """Theta (K, E, O), rows on the simplex, differentiable."""
         return self(parameters[0])
 
-    def edges(self, parameters: Sequence[Tensor]) -> Tensor | None:
-        """Edge weights (K, E), those into a node on a simplex; None if not learned."""
-        if not self.edge_weights:
-            return None
-        return torch.cat([self(p) for p in parameters[1:]], dim=1)
+    def edges(self, parameters: Sequence[Tensor]) -> list[Tensor]:
+        """Edge weights (K, group), each group on a simplex; empty if not learned."""
+        return [self(p) for p in parameters[1:]]
 
     def weights(
         self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
     ) -> Weights:
-        """What the supernet is given: theta, times the edge weights if learned."""
-        theta, edges = self.theta(parameters), self.edges(parameters)
-        return Weights(theta if edges is None else theta * edges[:, :, None])
+        """Weights of one forward pass, edge weights aside; ``State`` joins the two."""
+        return Weights(self.theta(parameters))
 
     def theta_loss(self, state: "State", batch: Batch) -> tuple[Tensor, Tensor]:
         """What the architecture parameters descend, and the loss to record."""
@@ -164,6 +161,16 @@ class UniformSample(Mixture):
 
     candidates: int = 100
 
+    def start(
+        self, space: Space, update: "Update", draws: torch.Generator
+    ) -> list[Tensor]:
+        if isinstance(space, NodeSpace):
+            raise InputError(
+                "a uniform sample draws an operation for each edge; space "
+                f"{space.name} chooses operations and parents for each node"
+            )
+        return super().start(space, update, draws)
+
     def weights(
         self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
     ) -> Weights:
@@ -173,10 +180,7 @@ class UniformSample(Mixture):
         return Weights(hard.to(theta), only(hard))
 
     def choose(self, state: "State") -> str:
-        return best_of(state, [self._draw(state) for _ in range(self.candidates)])
-
-    def _draw(self, state: "State") -> Weights:
-        return self.weights(state.parameters, state.draws, state.progress)
+        return best_of(state, [state.sample() for _ in range(self.candidates)])
 
 
 @torch.no_grad()
@@ -194,12 +198,6 @@ def best_of(state: "State", candidates: list[Weights]) -> str:
 def only(hard: Tensor) -> list[Active]:
     """For a one-hot (K, E, O): per kind and edge the one operation, for ``active``."""
     return [[(o,) for o in row] for row in hard.argmax(dim=-1).tolist()]
-
-
-def entering(space: Space) -> list[list[int]]:
-    """Edges by the node that they enter."""
-    targets = sorted({t for _, t in space.edges})
-    return [[e for e, (_, t) in enumerate(space.edges) if t == n] for n in targets]
 
 
 def require_geometry(name: str, on: str) -> None:

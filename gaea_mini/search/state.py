@@ -101,20 +101,21 @@ class State:
         """One epoch of theta's batches and one of the weights', freshly shuffled."""
         return iter(self.theta_batches), iter(self.weight_batches)
 
-    def sample(self) -> Weights:
+    def sample(self, perturbation: float = 0.0) -> Weights:
         """Fresh weights for one forward pass: a mixture, or a sample."""
         relaxation = self.method.relaxation
-        return relaxation.weights(self.parameters, self.draws, self.progress)
+        weights = relaxation.weights(self.parameters, self.draws, self.progress)
+        theta = weights.theta
+        if perturbation > 0:
+            noise = torch.rand(theta.shape, generator=self.draws).to(theta)
+            theta = (theta + perturbation * (2 * noise - 1)).clamp(min=0)
+            theta = theta / theta.sum(-1, keepdim=True)
+        edges = relaxation.edges(self.parameters)
+        return weights._replace(theta=self.space.weigh(theta, edges))
 
     def sample_for_weights(self) -> Weights:
         """Weights for a weight step: cut off from theta, and perturbed if asked for."""
-        weights = self.sample().detached()
-        reach = self.method.perturbation * self.progress
-        if reach == 0:
-            return weights
-        noise = torch.rand(weights.theta.shape, generator=self.draws).to(weights.theta)
-        theta = (weights.theta + reach * (2 * noise - 1)).clamp(min=0)
-        return weights._replace(theta=theta / theta.sum(-1, keepdim=True))
+        return self.sample(self.method.perturbation * self.progress).detached()
 
     def loss(self, batch: tuple[Tensor, Tensor], weights: Weights) -> Tensor:
         """Cross-entropy of the supernet on a batch under these weights."""
@@ -129,16 +130,17 @@ class State:
         """
         theta = self.method.relaxation.theta(self.parameters).double()
         theta = theta / theta.sum(-1, keepdim=True)
-        edges = self.method.relaxation.edges(self.parameters) if with_edges else None
-        if edges is not None:
-            theta = theta * edges.double()[:, :, None]
+        if with_edges:
+            edges = self.method.relaxation.edges(self.parameters)
+            theta = self.space.weigh(theta, [beta.double() for beta in edges])
         return theta.cpu().numpy().copy()
 
     @torch.no_grad()
     def edges(self) -> list[list[float]] | None:
         """Edge weights (K, E) for the record; None if they are not learned."""
-        edges = self.method.relaxation.edges(self.parameters)
-        return None if edges is None else edges.double().cpu().numpy().round(5).tolist()
+        if not self.method.relaxation.edges(self.parameters):
+            return None
+        return self.theta(with_edges=True).sum(axis=-1).round(5).tolist()
 
     def scoring_batch(self) -> tuple[Tensor, Tensor]:
         """One batch of theta's pictures, neither cropped nor flipped."""

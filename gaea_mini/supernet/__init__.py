@@ -10,6 +10,8 @@ from gaea_mini.supernet.darts_space import DartsSpace
 from gaea_mini.supernet.fast import FastCell
 from gaea_mini.supernet.genotypes import GENOTYPES, Published
 from gaea_mini.supernet.network import Supernet, build_supernet
+from gaea_mini.supernet.node_cell import NodeSupernet
+from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import OPERATIONS
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import SPACES, CellSpace, Space, space
@@ -23,6 +25,8 @@ __all__ = [
     "DartsSpace",
     "DartsSupernet",
     "FastCell",
+    "NodeSpace",
+    "NodeSupernet",
     "Published",
     "ReferenceCell",
     "Space",

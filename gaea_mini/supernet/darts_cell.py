@@ -7,7 +7,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
 from gaea_mini.supernet.darts_operations import (
     DARTS_OPERATIONS,
     FactorizedReduce,
@@ -15,9 +14,8 @@ from gaea_mini.supernet.darts_operations import (
     relu_conv_bn,
 )
 from gaea_mini.supernet.darts_space import DartsSpace
+from gaea_mini.supernet.fast import Active, mixed_channels, shuffle
 from gaea_mini.supernet.operations import batch_norm
-
-Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 
 
 @dataclass(frozen=True)
@@ -97,28 +95,9 @@ class MixedDartsEdge(nn.Module):
         return shuffle(torch.cat([total, beside], dim=1), self.partial)
 
 
-def mixed_channels(channels: int, partial: int) -> int:
-    """C / k, the channels that go through the operations.
-
-    Raises:
-      InputError: k does not divide C.
-    """
-    if partial < 1 or channels % partial:
-        raise InputError(
-            f"partial channels: 1/{partial} of {channels} channels is not a whole "
-            "number; take a divisor of the channels"
-        )
-    return channels // partial
-
-
 def pass_by(x: Tensor, stride: int) -> Tensor:
     """What the channels that are not mixed go through."""
     return x if stride == 1 else F.max_pool2d(x, 2, 2, ceil_mode=True)
-
-
-def shuffle(x: Tensor, groups: int) -> Tensor:
-    """Deal the channels out like cards, so that the next cell mixes other ones."""
-    return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
 
 
 class ReferenceDartsCell(nn.Module):

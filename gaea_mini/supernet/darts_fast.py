@@ -13,13 +13,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.supernet.darts_cell import (
-    Active,
-    ReferenceDartsCell,
-    pass_by,
-    shuffle,
-)
+from gaea_mini.supernet.darts_cell import ReferenceDartsCell, pass_by
 from gaea_mini.supernet.darts_operations import alternate_pixels
+from gaea_mini.supernet.fast import Active, shuffle
 
 
 class FastDartsCell(ReferenceDartsCell):

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
-from gaea_mini.supernet.darts_cell import Active, Place, ReferenceDartsCell
+from gaea_mini.supernet.darts_cell import Place, ReferenceDartsCell
 from gaea_mini.supernet.darts_fast import FastDartsCell
 from gaea_mini.supernet.darts_space import DartsSpace
+from gaea_mini.supernet.fast import Active
 
 DARTS_FORMS = {"fast": FastDartsCell, "reference": ReferenceDartsCell}
 STEM = 3  # the stem has 3 C channels

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gaea_mini.errors import InputError
 
@@ -88,6 +90,14 @@ class DartsSpace:
                 "keep at least one beside 'none'"
             )
         return replace(self, operations=kept)
+
+    def groups(self, edge_weights: bool) -> list[int]:
+        """Sizes of the simplices of edge weights that a search learns, if any."""
+        return [len(entering) for entering in self.entering] if edge_weights else []
+
+    def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
+        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
+        return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
 
     def parse(self, arch: str) -> Choice:
         """Operation index on each edge of each cell, read from a genotype.

@@ -179,10 +179,14 @@ def mixed_channels(channels: int, partial: int) -> int:
 
 
 def shuffle(x: Tensor, groups: int) -> Tensor:
-    """Deal the channels out like cards, so that the next cell mixes other ones."""
-    count, channels, height, width = x.shape
-    x = x.view(count, groups, channels // groups, height, width)
-    return x.transpose(1, 2).reshape(count, channels, height, width)
+    """Deal the channels out like cards, so that the next cell mixes other ones.
+
+    The layout in memory stays as it is.
+    """
+    if x.is_contiguous(memory_format=torch.channels_last):
+        y = x.permute(0, 2, 3, 1).unflatten(3, (groups, -1))  # (B, H, W, k, C / k)
+        return y.transpose(3, 4).flatten(3).permute(0, 3, 1, 2)
+    return x.unflatten(1, (groups, -1)).transpose(1, 2).flatten(1, 2)
 
 
 def _plus(total: Tensor | None, part: Tensor, weight: Tensor | None = None) -> Tensor:

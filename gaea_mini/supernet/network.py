@@ -1,6 +1,7 @@
 """The network around the cells: NAS-Bench-201's skeleton with a mixed cell inside."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -9,6 +10,8 @@ from gaea_mini.errors import InputError
 from gaea_mini.supernet.darts_network import DartsSupernet
 from gaea_mini.supernet.darts_space import DartsSpace
 from gaea_mini.supernet.fast import Active, FastCell
+from gaea_mini.supernet.node_cell import NodeSupernet
+from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace, Space
@@ -103,26 +106,15 @@ class Supernet(nn.Module):
 
 
 def build_supernet(
-    space: Space,
-    inputs: int,
-    classes: int,
-    channels: int,
-    cells: int,
-    form: str = "fast",
-    partial: int = 1,
-) -> Supernet | DartsSupernet:
-    """The supernet of any space: ``supernet(x, theta)``, theta of ``space.shape``.
+    space: Space, *size: Any, **options: Any
+) -> Supernet | DartsSupernet | NodeSupernet:
+    """The supernet of any space: ``supernet(x, space.weigh(theta, edges))``.
 
-    Args:
-      space: the search space of the cells.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of the first stage.
-      cells: cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
+    The arguments are those of ``Supernet``: space, inputs, classes, channels, cells,
+    form and partial.
     """
-    size = (inputs, classes, channels, cells, form, partial)
     if isinstance(space, DartsSpace):
-        return DartsSupernet(space, *size)
-    return Supernet(space, *size)
+        return DartsSupernet(space, *size, **options)
+    if isinstance(space, NodeSpace):
+        return NodeSupernet(space, *size, **options)
+    return Supernet(space, *size, **options)

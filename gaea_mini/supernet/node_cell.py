@@ -7,8 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
-from gaea_mini.supernet.darts_cell import Active, mixed_channels, shuffle
+from gaea_mini.supernet.fast import Active, mixed_channels, shuffle
 from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm
 
@@ -59,30 +58,33 @@ class ReferenceNodeCell(nn.Module):
         )
 
     def forward(
-        self, x: Tensor, weights: Tensor, active: Active | None = None
+        self,
+        x: Tensor,
+        weights: Tensor,
+        active: Active | None = None,
+        constant_rest: bool = False,
     ) -> Tensor:
         """Output of the cell.
 
         Args:
           x: output of the cell before, (B, inputs, H, W).
-          weights: W (E, O); see ``NodeSpace``.
-          active: per edge the operations to compute; None computes all. A node
-            computes those of all edges that enter it.
+          weights: W (E, O), as ``NodeSpace.weigh`` makes it.
+          active: per choice node the operations to compute; None computes all. The
+            others are left out as if their weights were 0.
+          constant_rest: operations that are not computed count as the constant 1
+            (GDAS's shortcut), so that their weights still get a gradient.
         """
         inputs = weights.sum(dim=1)  # beta, (E,)
         projected = self.project(x)
         nodes: list[Tensor] = []
-        for entering, mine, operations in zip(
-            self.space.entering, projected, self.nodes, strict=False
-        ):
+        for n, operations in enumerate(self.nodes):
+            entering = self.space.entering[n]
             theta = weights[entering].sum(dim=0)
             theta = theta / theta.sum()  # (O,)
-            chosen = None
-            if active is not None:
-                chosen = {o for e in entering for o in active[e]}
-            parents = zip(inputs[entering], [mine, *nodes], strict=True)
+            parents = zip(inputs[entering], [projected[n], *nodes], strict=True)
             total = sum((beta * parent for beta, parent in parents), x.new_zeros(()))
-            nodes.append(self.mix(operations, total, theta, chosen))
+            chosen = None if active is None else active[n]
+            nodes.append(self.mix(operations, total, theta, chosen, constant_rest))
         betas = inputs[self.space.entering[-1]]
         joined = zip(betas, [projected[-1], *nodes], strict=True)
         return torch.cat([beta * node for beta, node in joined], dim=1)
@@ -92,7 +94,12 @@ class ReferenceNodeCell(nn.Module):
         return [projection(x) for projection in self.projections]
 
     def mix(
-        self, operations: nn.Module, x: Tensor, theta: Tensor, chosen: set[int] | None
+        self,
+        operations: nn.Module,
+        x: Tensor,
+        theta: Tensor,
+        chosen: Sequence[int] | None,
+        constant_rest: bool,
     ) -> Tensor:
         """The weighted sum of a node's operations, on the channels that are mixed."""
         first, others = x.split(self.split, dim=1)
@@ -100,6 +107,8 @@ class ReferenceNodeCell(nn.Module):
         for o, operation in enumerate(operations.children()):
             if chosen is None or o in chosen:
                 total = total + theta[o] * operation(first)
+            elif constant_rest:
+                total = total + theta[o]
         if self.partial == 1:
             return total
         return shuffle(torch.cat([total, others], dim=1), self.partial)
@@ -177,18 +186,12 @@ class NodeSupernet(nn.Module):
     ) -> Tensor:
         """Logits (B, classes) of pictures x (B, C, H, W) under W (1, E, O).
 
-        Raises:
-          InputError: ``constant_rest``, which is for operations on edges.
+        ``active`` and ``constant_rest``: see ``ReferenceNodeCell``.
         """
-        if constant_rest:
-            raise InputError(
-                "GDAS's shortcut is for operations on edges; the spaces of "
-                "NAS-Bench-1Shot1 choose them on nodes"
-            )
         chosen = None if active is None else active[0]
         x = self.stem(x)
         for layer in self.layers:
             pools = isinstance(layer, nn.MaxPool2d)
-            x = layer(x) if pools else layer(x, weights[0], chosen)
+            x = layer(x) if pools else layer(x, weights[0], chosen, constant_rest)
         x = self.norm(self.last(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)

@@ -10,6 +10,7 @@ A cell is written node by node, operation first, then the parents:
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -79,7 +80,15 @@ class NodeSpace:
             raise InputError(f"space {self.name}: no operation is left; keep one")
         return replace(self, operations=operations)
 
-    def weigh(self, theta: Tensor, inputs: Tensor) -> Tensor:
+    def groups(self, edge_weights: bool = True) -> list[int]:
+        """Sizes of the simplices of input weights; a search always learns them.
+
+        A node that keeps all its parents has none.
+        """
+        nodes = zip(self.entering, self.kept, strict=True)
+        return [len(entering) for entering, kept in nodes if len(entering) > kept]
+
+    def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
         r"""What the supernet takes: for each edge and operation the product
 
         .. math::
@@ -91,12 +100,19 @@ class NodeSpace:
 
         Args:
           theta: (K, choice nodes, O), rows on the simplex.
-          inputs: beta, (K, E); those into a node on a simplex, or all 1 where the node
-            keeps all its parents.
+          edges: beta of the nodes that have a choice, (K, group) each, on a simplex;
+            where a node keeps all its parents, their beta is 1.
         """
+        learned = iter(edges)
+        ones = theta.new_ones(len(theta), len(self.kept))
+        beta = [
+            next(learned) if len(entering) > kept else ones[:, : len(entering)]
+            for entering, kept in zip(self.entering, self.kept, strict=True)
+        ]
         flat = theta.new_full((len(theta), 1, theta.shape[-1]), 1 / theta.shape[-1])
         rows = torch.cat([theta, flat], dim=1)
-        return rows[:, [t - 1 for _, t in self.edges]] * inputs[:, :, None]
+        theta = rows[:, [t - 1 for _, t in self.edges]]  # (K, E, O)
+        return theta * torch.cat(beta, dim=1)[:, :, None]
 
     def parse(self, arch: str) -> NodeChoice:
         """Operations and parents, read from a cell's string.

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from gaea_mini.errors import InputError
 from gaea_mini.supernet.darts_space import DARTS, DartsSpace
+from gaea_mini.supernet.node_space import NASBENCH1SHOT1, NodeSpace
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,14 @@ class CellSpace:
     def edges(self) -> tuple[tuple[int, int], ...]:
         """(source, target) in arch-string order: 0->1, 0->2, 1->2, 0->3, 1->3, 2->3."""
         return tuple((s, t) for t in range(1, self.nodes) for s in range(t))
+
+    @property
+    def entering(self) -> list[list[int]]:
+        """Edges by the node that they enter, from node 1 on."""
+        return [
+            [e for e, (_, t) in enumerate(self.edges) if t == target]
+            for target in range(1, self.nodes)
+        ]
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -67,6 +78,14 @@ class CellSpace:
             )
         return replace(self, operations=kept)
 
+    def groups(self, edge_weights: bool) -> list[int]:
+        """Sizes of the simplices of edge weights that a search learns, if any."""
+        return [len(entering) for entering in self.entering] if edge_weights else []
+
+    def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
+        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
+        return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
+
     def parse(self, arch: str) -> tuple[int, ...]:
         """Operation index on each edge, read from an arch string.
 
@@ -92,8 +111,7 @@ class CellSpace:
     def format(self, choice: Sequence[int]) -> str:
         """Arch string of one operation index per edge; the inverse of ``parse``."""
         groups = []
-        for target in range(1, self.nodes):
-            entering = [e for e, (_, t) in enumerate(self.edges) if t == target]
+        for entering in self.entering:
             names = (
                 f"{self.operations[choice[e]]}~{self.edges[e][0]}" for e in entering
             )
@@ -174,7 +192,7 @@ class CellSpace:
         return self.operations.index(name)
 
 
-Space = CellSpace | DartsSpace
+Space = CellSpace | DartsSpace | NodeSpace
 
 NASBENCH201 = CellSpace(
     "nasbench201",
@@ -185,6 +203,7 @@ SPACES: dict[str, Space] = {
     "compact": CellSpace("compact", ("skip_connect", "nor_conv_3x3", "avg_pool_3x3")),
     "nasbench201": NASBENCH201,
     "darts": DARTS,
+    **{where.name: where for where in NASBENCH1SHOT1},
 }
 
 

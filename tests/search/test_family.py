@@ -298,13 +298,13 @@ def test_edge_weights_share_a_node() -> None:
     mixture = Mixture(edge_weights=True)
     draws = torch.Generator().manual_seed(0)
     parameters = [torch.randn(s, generator=draws) for s in mixture.shapes(COMPACT)]
-    theta, edges = mixture.theta(parameters), mixture.edges(parameters)
+    theta = mixture.theta(parameters)
+    weighed = COMPACT.weigh(theta, mixture.edges(parameters))
     into = [[e for e, (_, t) in enumerate(COMPACT.edges) if t == n] for n in (1, 2, 3)]
     for group, logits in zip(into, parameters[1:], strict=True):
         odds = np.exp(logits.numpy()[0])
-        assert np.allclose(edges.numpy()[0, group], odds / odds.sum(), atol=1e-6)
-    given = mixture.weights(parameters, draws, 0.0).theta
-    assert torch.allclose(given, theta * edges[:, :, None])
+        expected = theta[0, group].numpy() * (odds / odds.sum())[:, None]
+        assert np.allclose(weighed[0, group].numpy(), expected, atol=1e-6)
 
 
 def test_gaea_pc_darts_moves_edges_by_eg_without_a_floor(pictures) -> None:

@@ -38,6 +38,13 @@ def parts(where, seed=0) -> tuple[Tensor, Tensor]:
     return theta, beta
 
 
+def weigh(where, theta, beta) -> Tensor:
+    """W, from beta of all edges; the space wants those of nodes with a choice."""
+    nodes = zip(where.entering, where.kept, strict=True)
+    chosen = [beta[:, entering] for entering, kept in nodes if len(entering) > kept]
+    return where.weigh(theta, chosen)
+
+
 def every_choice(where):
     """All cells of a space, by nested loops."""
     parents = [
@@ -156,9 +163,15 @@ def test_taking_operations_out():
 
 
 @spaces
+def test_a_search_learns_one_simplex_for_each_node_with_a_choice(where):
+    sizes = {ONE: [3, 4, 5], TWO: [2, 3, 4, 5], THREE: [2, 3, 4, 5, 6]}[where]
+    assert where.groups() == where.groups(True) == where.groups(False) == sizes
+
+
+@spaces
 def test_both_factors_can_be_read_off_the_weights(where):
     theta, beta = parts(where)
-    weights = where.weigh(theta, beta)
+    weights = weigh(where, theta, beta)
     assert weights.shape == (1, len(where.edges), 3)
     torch.testing.assert_close(weights.sum(dim=-1), beta)
     for n, entering in enumerate(where.entering[:-1]):
@@ -174,7 +187,7 @@ def test_both_factors_can_be_read_off_the_weights(where):
 def test_rounding_finds_the_best_of_all_choices(where):
     for seed in range(30):
         theta, beta = parts(where, seed=10 * seed)
-        choice = where.parse(where.round(where.weigh(theta, beta).numpy()))
+        choice = where.parse(where.round(weigh(where, theta, beta).numpy()))
         for n, (entering, kept) in enumerate(
             zip(where.entering, where.kept, strict=True)
         ):
@@ -195,7 +208,7 @@ def test_ties_go_to_the_one_listed_first(where):
         if len(entering) > kept:
             beta[0, entering] = 1 / len(entering)
     theta = torch.full(where.shape, 1 / 3, dtype=torch.float64)
-    choice = where.parse(where.round(where.weigh(theta, beta).numpy()))
+    choice = where.parse(where.round(weigh(where, theta, beta).numpy()))
     assert set(choice.operations) == {0}
     assert choice.parents == tuple(tuple(range(kept)) for kept in where.kept)
 
@@ -270,7 +283,7 @@ def test_the_reference_cell_is_the_cell_written_out_by_hand(where):
     cell, x = pair(where)[1], numbers(2, 3, 4, 5, seed=2)
     theta, beta = parts(where, 3)
     hand = by_hand(where, cell, x.numpy(), theta[0].numpy(), beta[0].numpy())
-    y = cell(x, where.weigh(theta, beta)[0])
+    y = cell(x, weigh(where, theta, beta)[0])
     assert y.shape == (2, 4 * len(where.kept), 4, 5)
     np.testing.assert_allclose(y.detach().numpy(), hand, atol=1e-10)
 
@@ -285,11 +298,27 @@ def test_fast_and_reference_cell_agree(where, partial, layout):
         x = numbers(3, 3, 5, 4, seed=2).contiguous(memory_format=layout)
         theta, beta = parts(where, 3)
         inputs = [p.requires_grad_() for p in (x, theta, beta)]
-        y = cell.to(memory_format=layout)(x, where.weigh(theta, beta)[0])
+        y = cell.to(memory_format=layout)(x, weigh(where, theta, beta)[0])
         pull = numbers(*y.shape, seed=5)
         wanted = [*inputs, *cell.parameters()]
         results.append((y, *torch.autograd.grad((y * pull).sum(), wanted)))
     torch.testing.assert_close(*results, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("which", [0, 1])
+def test_operations_left_out_count_as_nothing_or_as_one(which):
+    """By hand for the first node, which has one parent, and its place in the output."""
+    theta, beta = parts(ONE, 3)
+    cell, x = pair(ONE)[which], numbers(2, 3, 4, 4, seed=2)
+    weights = weigh(ONE, theta, beta)[0]
+    node = conv_bn_relu(x.numpy(), cell.projections[0])
+    mixed = float(theta[0, 0, 1]) * conv_bn_relu(node, cell.nodes[0][1])
+    ones = float(theta[0, 0, 0] + theta[0, 0, 2])
+    beside = float(beta[0, ONE.entering[-1][1]])
+    active = [[1], [0, 1], [2], [0, 1, 2]]
+    for constant, added in ((False, 0.0), (True, ones)):
+        y = cell(x, weights, active, constant).detach().numpy()
+        np.testing.assert_allclose(y[:, 4:8], beside * (mixed + added), atol=1e-10)
 
 
 @spaces
@@ -313,8 +342,7 @@ def test_a_single_cell_is_the_supernet_at_its_corner(where):
     for s in range(len(joined)):
         joined[s] = joined[s] * (s in parents[-1])
     weights = torch.tensor(where.one_hot(arch))[0].double()
-    active = [[names[t - 1] if t <= len(names) else 0] for _, t in where.edges]
-    for chosen in (None, active):
+    for chosen in (None, [[o] for o in names]):
         y = cell(x, weights, chosen).detach().numpy()
         np.testing.assert_allclose(y, np.concatenate(joined, axis=1), atol=1e-10)
 
@@ -323,7 +351,7 @@ def test_the_channels_that_pass_by_are_dealt_in():
     """With k = 2 of four channels: half mixed, half untouched, then a, c, b, d."""
     theta, beta = parts(ONE, 3)
     cell, x = pair(ONE, partial=2)[0], numbers(2, 3, 4, 4, seed=2)
-    y = cell(x, ONE.weigh(theta, beta)[0]).detach().numpy()
+    y = cell(x, weigh(ONE, theta, beta)[0]).detach().numpy()
     node = conv_bn_relu(x.numpy(), cell.projections[0])
     pool, conv3, conv1 = cell.nodes[0]
     mixed = (
@@ -347,7 +375,7 @@ def test_the_network_has_three_stages(where, form):
     shapes = []
     for layer in net.layers:
         layer.register_forward_hook(lambda _, args, out: shapes.append(out.shape[1:]))
-    weights = where.weigh(*parts(where)).requires_grad_()
+    weights = weigh(where, *parts(where)).requires_grad_()
     logits = net(numbers(3, 3, 9, 9), weights)
     assert logits.shape == (3, 10)
     c = 2 * len(where.kept)
@@ -361,8 +389,6 @@ def test_the_network_has_three_stages(where, form):
     (slope,) = torch.autograd.grad(logits[:, 0].sum(), weights)
     assert slope.abs().max() > 0
     assert not list(net.buffers())
-    with pytest.raises(InputError, match="operations on edges"):
-        net(numbers(3, 3, 9, 9), weights, None, True)
 
 
 @pytest.mark.parametrize("partial", [1, 4])
@@ -405,7 +431,7 @@ def test_the_gradient_survives_the_detour_through_the_product():
 
     slopes = [
         torch.autograd.grad((y * pull).sum(), (theta, beta))
-        for y in (direct(theta, beta), cell(x, where.weigh(theta, beta)[0]))
+        for y in (direct(theta, beta), cell(x, weigh(where, theta, beta)[0]))
     ]
     for (one, other), rows in zip(
         zip(*slopes, strict=True), (None, where.entering), strict=True

@@ -1,0 +1,127 @@
+"""The search loop on the DARTS space and on cells with choices on nodes."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from gaea_mini.data import Pictures
+from gaea_mini.errors import InputError
+from gaea_mini.search import PRESETS, method, search
+from gaea_mini.search.state import State
+from gaea_mini.supernet import NodeSpace, space
+
+NODES = ["nasbench1shot1-1", "nasbench1shot1-2", "nasbench1shot1-3"]
+MIXTURES = ["darts", "gaea-darts", "pc-darts", "gaea-pc-darts", "gdas", "gaea-gdas"]
+SMALL = replace(
+    PRESETS["tiny"], channels=4, pictures=None, batch=8, size=8, held_out=0.2
+)
+
+
+def noise() -> Pictures:
+    draw = np.random.default_rng(0)
+    x = draw.standard_normal((40, 8, 8, 3), dtype=np.float32)
+    y = draw.integers(0, 3, 40)
+    return Pictures("noise", x, y, x[:1], y[:1], ("a", "b", "c"))
+
+
+def ready(name):
+    return replace(method(name), warm_up=0)
+
+
+def cases():
+    yield from (("darts", name) for name in ("gaea-darts", "gaea-pc-darts", "gdas"))
+    yield from ((where, name) for where in NODES for name in MIXTURES)
+
+
+@pytest.mark.parametrize(("where", "name"), list(cases()))
+def test_a_method_runs_and_resumes_on_a_space(where, name, tmp_path):
+    data, chosen = noise(), ready(name)
+    *_, whole = search(space(where), data, chosen, SMALL)
+    file = tmp_path / "c"
+    for run in search(space(where), data, chosen, SMALL, checkpoint=file):
+        if run.epoch == 1:
+            break
+    *_, resumed = search(space(where), data, chosen, SMALL, checkpoint=file)
+    for series in ("theta", "loss_w", "loss_theta", "genotype", "accuracy_rounded"):
+        assert getattr(resumed, series) == getattr(whole, series)
+    theta = np.array(whole.theta)
+    assert theta.shape == (3, *space(where).shape)
+    assert np.allclose(theta.sum(-1), 1, atol=1e-4)
+    assert not np.array_equal(theta[0], theta[-1])
+    uniform = space(where).uniform_entropy()
+    assert whole.entropy[0] == pytest.approx(uniform, abs=1e-3)
+    for cell in whole.genotype:
+        assert space(where).round(space(where).one_hot(cell)) == cell
+
+
+@pytest.mark.parametrize("where", NODES)
+@pytest.mark.parametrize("name", ["gaea-darts", "darts"])
+def test_the_record_holds_what_a_cell_of_nodes_is_rounded_from(where, name):
+    """Rounded by hand, node by node, from the recorded theta and input weights."""
+    at = space(where)
+    lr = {"gaea-darts": 1.0, "darts": 0.1}[name]
+    *_, run = search(at, noise(), method(name, lr=lr), SMALL)
+    for theta, beta, cell in zip(
+        run.theta, run.edge_weights, run.genotype, strict=True
+    ):
+        choice, e = at.parse(cell), 0
+        for t, kept in enumerate(at.kept, start=1):
+            mine = beta[0][e : e + t]
+            e += t
+            if t == kept:
+                assert mine == [1.0] * t
+            else:
+                assert sum(mine) == pytest.approx(1, abs=1e-4)
+            weakest = min(mine[s] for s in choice.parents[t - 1])
+            left = [w for s, w in enumerate(mine) if s not in choice.parents[t - 1]]
+            assert all(w <= weakest + 1e-5 for w in left)
+            if t < len(at.kept):
+                row = theta[0][t - 1]
+                assert row[choice.operations[t - 1]] >= max(row) - 1e-5
+
+
+def test_a_search_on_nodes_moves_theta_and_the_input_weights():
+    at = space("nasbench1shot1-3")
+    state = State(at, noise(), ready("gaea-darts"), SMALL, 0, torch.device("cpu"))
+    assert [tuple(p.shape) for p in state.parameters] == [
+        (1, 5, 3),
+        *[(1, n) for n in (2, 3, 4, 5, 6)],
+    ]
+    batch = next(iter(state.theta_batches))
+    loss, _ = state.method.relaxation.theta_loss(state, batch)
+    gradients = torch.autograd.grad(loss, state.parameters)
+    before = [p.detach().clone() for p in state.parameters]
+    state.descend_theta(gradients)
+    for old, new, slope in zip(before, state.parameters, gradients, strict=True):
+        # EG by hand; its floor is far away.
+        expected = old.double() * torch.exp(-0.1 * slope.double())
+        expected /= expected.sum(-1, keepdim=True)
+        torch.testing.assert_close(
+            new.detach().double(), expected, rtol=1e-5, atol=1e-7
+        )
+        assert not torch.equal(old, new.detach())
+
+
+def test_a_perturbed_theta_keeps_the_input_weights():
+    at = space("nasbench1shot1-1")
+    chosen = replace(ready("gaea-darts"), perturbation=0.3)
+    state = State(at, noise(), chosen, SMALL, 0, torch.device("cpu"))
+    state.progress = 1.0
+    given = state.sample_for_weights().theta
+    beta = [1, 1, 1, *[1 / 3] * 3, *[1 / 4] * 4, *[1 / 5] * 5]
+    assert np.allclose(given[0].sum(-1).numpy(), beta, atol=1e-6)
+    rows = given[0, :3] / given[0, :3].sum(-1, keepdim=True)
+    assert (rows - 1 / 3).abs().max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [*((where, "rs-ws") for where in NODES), ("darts", "enas"), (NODES[0], "enas")],
+)
+def test_a_method_that_is_not_defined_on_a_space_says_so(where, name):
+    assert isinstance(space(where), NodeSpace) or name == "enas"
+    with pytest.raises(InputError) as error:
+        next(search(space(where), noise(), ready(name), SMALL))
+    assert where in str(error.value) and "\n" not in str(error.value)
