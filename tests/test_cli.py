@@ -182,8 +182,19 @@ def test_operations_left_out(run, tmp_path, options, operations):
 )
 def test_every_method_with_every_objective(run, tmp_path, method, objective):
     file = tmp_path / "run.json"
-    options = ("--method", method, "--objective", *objective, "--epochs", 1)
-    assert run(*SMALL, *options, "--out", file).status == 0
+    # Four channels, so that a quarter of them can be mixed.
+    options = ("--method", method, "--objective", *objective, "--channels", 4)
+    answer = run(*SMALL, *options, "--epochs", 1, "--out", file)
+    if method == "rs-ws":
+        assert answer.status == 2
+        assert answer.err == [
+            "gaea_mini: rs-ws takes no steps in theta: leave --lr-theta out"
+        ]
+        return
+    if method == "enas" and len(objective) > 1:
+        assert answer.status == 2 and "use passes=2" in answer.err[0]
+        return
+    assert answer.status == 0
     config = Run.load(file).config
     assert (config["method"], config["objective"]) == (method, objective[0])
     assert config["update"]["lr"] == 1.0
@@ -287,7 +298,10 @@ def test_methods_and_spaces_are_listed(run):
         assert re.search(rf"^{name} ", methods.out, re.MULTILINE)
     for name, size in (("compact", 729), ("nasbench201", 15625)):
         assert re.search(rf"^{name} +{size} cells", spaces.out, re.MULTILINE)
-    assert "nor_conv_1x1" in spaces.out and "bilevel, single-level" in methods.out
+    assert (
+        "nor_conv_1x1" in spaces.out
+        and "bilevel (order 1 or 2), single-level" in methods.out
+    )
 
 
 def commands():
@@ -339,11 +353,11 @@ WRONG = {
         "--epochs=x",
     ),
     "unknown space": (
-        "no search space 'darts'; there are compact",
+        "no search space 'nas'; there are compact",
         *SMALL,
-        "--space=darts",
+        "--space=nas",
     ),
-    "unknown method": ("no method 'gdas'; there are darts", *SMALL, "--method=gdas"),
+    "unknown method": ("no method 'snas'; there are darts", *SMALL, "--method=snas"),
     "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
     "unknown preset": ("no preset 'huge'; there are tiny", *SMALL, "--preset=huge"),
     "unknown operation": ("no operation 'conv'; it has", *SMALL, "--without", "conv"),
@@ -353,6 +367,14 @@ WRONG = {
         *SPACES["nasbench201"].operations[1:],
     ),
     "passes": ("passes is 3", *SMALL, "--objective=single-level", "--passes=3"),
+    "passes of the other objective": ("--passes is of --obj", *SMALL, "--passes=1"),
+    "order": ("order is 3; it must be 1 or 2", *SMALL, "--order=3"),
+    "order of the other objective": (
+        "--order is of --objective bilevel",
+        *(*SMALL, "--objective=single-level", "--order=2"),
+    ),
+    "warm-up": ("warm_up must be 0 or more", *SMALL, "--warm-up=-1"),
+    "perturbation": ("perturbation lie in", *SMALL, "--perturbation=nan"),
     "lr of theta 0": ("lr_theta is 0.0; it must be", *SMALL, "--lr-theta=0"),
     "lr of theta below 0": ("lr_theta is -1.0; it must be", *SMALL, "--lr-theta=-1"),
     "lr of theta nan": ("lr_theta is nan; it must be", *SMALL, "--lr-theta=nan"),
@@ -614,6 +636,30 @@ def test_a_record_that_cannot_be_written_at_the_end_is_kept_elsewhere(
     assert file.read_text() == "the record before"
 
 
+def test_a_loss_that_is_no_number_later_on_keeps_the_epochs_before(
+    run, tmp_path, monkeypatch
+):
+    from gaea_mini.search.state import State
+
+    descend, calls = State.descend_weights, [0]
+
+    def spoil(self, gradients):
+        descend(self, gradients)
+        calls[0] += 1
+        if calls[0] == 7:  # epoch 2, step 2
+            with torch.no_grad():
+                self.weights[0].fill_(float("nan"))
+
+    monkeypatch.setattr(State, "descend_weights", spoil)
+    file = tmp_path / "run.json"
+    answer = run(*SMALL, "--out", file)
+    assert answer.status == 2
+    (line,) = answer.err
+    assert "epoch 2, step 3: the loss is not a finite number" in line
+    assert line.endswith(f"the record of the first 1 epochs is in {file}")
+    assert Run.load(file).epoch == 1 and list(tree(tmp_path)) == ["run.json"]
+
+
 def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
     checkpoint = tmp_path / "c.pt"
     from gaea_mini import search as room
@@ -628,8 +674,10 @@ def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
 
     monkeypatch.setattr(room, "search", stopped)
     answer = run(*SMALL, "--checkpoint", checkpoint, "--out", tmp_path / "run.json")
-    assert answer.status == 130 and answer.err == ["gaea_mini: stopped"]
-    assert list(tree(tmp_path)) == ["c.pt"]
+    assert answer.status == 130 and answer.err[-1] == "gaea_mini: stopped"
+    assert "the record of the first 1 epochs is in" in answer.err[0]
+    assert sorted(tree(tmp_path)) == ["c.pt", "run.json"]
+    assert Run.load(tmp_path / "run.json").epoch == 1
     monkeypatch.undo()
     files = ("--checkpoint", checkpoint, "--out", tmp_path / "run.json")
     assert run(*SMALL, *files).status == 0

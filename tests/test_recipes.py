@@ -44,12 +44,13 @@ def made_up_run(task, accuracy: float, cell: str) -> Run:
 class Oven:
     """Stands in for the searches; ``quality(lr, seed)`` is the rounded accuracy."""
 
-    def __init__(self, monkeypatch, quality, methods=("gaea-darts",), published=()):
+    def __init__(
+        self, monkeypatch, quality, methods=("gaea-darts",), where="compact", **options
+    ):
         self.done = []
         recipe = Recipe(
-            "A test.", "nasbench201", ("none",), "fashion", ("bilevel",), methods, TINY
+            "A test.", where, (), "fashion", ("bilevel",), methods, TINY, **options
         )
-        recipe = replace(recipe, published=published)
         monkeypatch.setitem(recipes.RECIPES, "test", recipe)
         self.quality = quality
         monkeypatch.setattr(recipes, "cached_search", self.search)
@@ -162,8 +163,8 @@ def test_the_grid_ends_at_last(tmp_path, monkeypatch):
 def test_the_table_has_no_say_in_the_choice(tmp_path, monkeypatch, made_up_table):
     """It would take the smallest step; it is read after the choice, for the record."""
     picked = []
-    for table in (None, made_up_table):
-        oven = Oven(monkeypatch, peak_at(1.0))
+    for where, table in (("compact", None), ("nasbench201", made_up_table)):
+        oven = Oven(monkeypatch, peak_at(1.0), where=where)
         record = oven.cook(tmp_path, nb201=table)
         picked.append((record["steps"], oven.done))
         assert all(("truth" in run) == (table is not None) for run in record["runs"])
@@ -220,6 +221,15 @@ def test_steps_that_another_recipe_has_not_chosen_are_missed(
     kitchen = Kitchen(tmp_path / "records", tmp_path / "cache", jobs=1)
     with pytest.raises(InputError, match="leader.json has no .* run the recipe leader"):
         kitchen.cook("follower", quiet)
+
+
+def test_a_recipe_that_needs_the_table_says_so_before_any_search(tmp_path, monkeypatch):
+    oven = Oven(monkeypatch, peak_at(1.0), where="nasbench201")
+    with pytest.raises(
+        InputError, match="needs the table of NAS-Bench-201: give --nb2"
+    ):
+        oven.cook(tmp_path)
+    assert oven.done == [] and list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_recipe_and_no_jobs_are_refused():
