@@ -184,12 +184,15 @@ def test_every_method_with_every_objective(run, tmp_path, method, objective):
     file = tmp_path / "run.json"
     # Four channels, so that a quarter of them can be mixed.
     options = ("--method", method, "--objective", *objective, "--channels", 4)
+    options += ("--warm-up", 0)
     answer = run(*SMALL, *options, "--epochs", 1, "--out", file)
     if method == "rs-ws":
         assert answer.status == 2
         assert answer.err == [
             "gaea_mini: rs-ws takes no steps in theta: leave --lr-theta out"
         ]
+        assert run(*SMALL[:-2], *options, "--epochs", 1, "--out", file).status == 0
+        assert Run.load(file).entropy[-1] == pytest.approx(np.log(3), abs=1e-6)
         return
     if method == "enas" and len(objective) > 1:
         assert answer.status == 2 and "use passes=2" in answer.err[0]
@@ -356,6 +359,10 @@ WRONG = {
         "no search space 'nas'; there are compact",
         *SMALL,
         "--space=nas",
+    ),
+    "all warm-up": (
+        "a warm-up of 15 epochs leaves none of the 2 for theta",
+        *(*SMALL, "--method=pc-darts", "--channels=4"),
     ),
     "unknown method": ("no method 'snas'; there are darts", *SMALL, "--method=snas"),
     "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
