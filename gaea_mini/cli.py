@@ -10,7 +10,12 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gaea_mini
-from gaea_mini.cli_search import add_search, add_table, require_writable
+from gaea_mini.cli_search import (
+    HelpWithDefaults,
+    add_search,
+    add_table,
+    require_writable,
+)
 from gaea_mini.errors import InputError
 
 EPILOG = """examples:
@@ -83,7 +88,7 @@ def _add_records(commands: Any) -> None:
     records = commands.add_parser(
         "records",
         help="run the recorded searches that the book reads (hours; resumes)",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     records.add_argument(
         "names", nargs="*", help="recipes; all of them if none is named"

@@ -7,10 +7,20 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from gaea_mini.errors import InputError
+
+
+class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that names the default of an option where it has one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        return (
+            action.help if action.default is None else super()._get_help_string(action)
+        )
 
 
 def add_search(commands: Any) -> None:
@@ -18,7 +28,7 @@ def add_search(commands: Any) -> None:
         "search",
         help="search for a cell",
         description="Search for a cell and write the record of the search.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        formatter_class=HelpWithDefaults,
     )
     add = search.add_argument
     add("--space", default="compact", help="search space; see 'spaces'")
@@ -147,10 +157,11 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
     """Follow a search in a progress bar; a search cut short leaves what it has."""
     from tqdm import tqdm
 
-    run = None
+    start = next(epochs)  # what cannot be searched is refused before there is a bar
+    run = start
     try:
         with tqdm(total=total, desc=title, unit="epoch") as bar:
-            for run in epochs:
+            for run in chain([start], epochs):
                 bar.n = run.epoch
                 loss = run.loss_w[-1]
                 bar.set_postfix_str(
@@ -158,7 +169,7 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
                     + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
                 )
     except (InputError, KeyboardInterrupt) as error:
-        if run is None or run.epoch == 0 or out is None:
+        if run.epoch == 0 or out is None:
             raise
         run.save(out)
         kept = f"the record of the first {run.epoch} epochs is in {out}"
@@ -171,14 +182,22 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
 
 def _method(options: argparse.Namespace) -> Any:
     from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
+    from gaea_mini.search.update import Frozen
 
     if options.objective not in OBJECTIVES:
         raise InputError(
             f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
         )
     built = method(options.method, options.lr_theta)
+    if options.lr_theta is not None and isinstance(built.update, Frozen):
+        raise InputError(f"{built.name} takes no steps in theta: leave --lr-theta out")
+    single = options.objective == "single-level"
+    if single and options.order != 1:
+        raise InputError("--order is of --objective bilevel: leave it out")
+    if not single and options.passes != 2:
+        raise InputError("--passes is of --objective single-level: leave it out")
     objective: Any
-    if options.objective == "single-level":
+    if single:
         objective = SingleLevel(options.passes)
     elif isinstance(built.objective, Bilevel):
         objective = replace(built.objective, order=options.order)
@@ -261,7 +280,15 @@ def short(arch: str) -> str:
 
     >>> short("|nor_conv_3x3~0|+|none~0|skip_connect~1|")
     '3x3/none,skip'
+    >>> short("normal: |skip_connect~0|sep_conv_3x3~1| reduce: |avg_pool_3x3~0|")
+    'normal: skip,sep_conv_3x3 reduce: pool'
     """
+    if ": " in arch:  # one string for each kind of cell
+        parts = re.split(r"(\w+: )", arch)
+        return " ".join(
+            name + short(cell.strip())
+            for name, cell in zip(parts[1::2], parts[2::2], strict=True)
+        )
     names = {"skip_connect": "skip", "avg_pool_3x3": "pool"}
     nodes = []
     for group in arch.split("+"):

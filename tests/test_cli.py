@@ -564,7 +564,7 @@ def test_damaged_and_foreign_checkpoints(run, refused, tmp_path):
     refused("of another search .*seed 0 there, 1 here", *SMALL, *options, "--seed", 1)
     for damaged in (content[:5000], content[:-1], b"", b"hello\n" * 20):
         checkpoint.write_bytes(damaged)
-        refused("c.pt is damaged or is no checkpoint; delete it", *SMALL, *options)
+        refused("c.pt is damaged or is no checkpoint; name another", *SMALL, *options)
 
 
 def test_damaged_records(run, refused, tmp_path):

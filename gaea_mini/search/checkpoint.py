@@ -57,5 +57,6 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _damaged(path: Path) -> InputError:
     return InputError(
-        f"checkpoint {path} is damaged or is no checkpoint; delete it to start anew"
+        f"checkpoint {path} is damaged or is no checkpoint; name another file, or "
+        "delete it to start anew"
     )

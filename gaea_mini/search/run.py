@@ -92,6 +92,10 @@ class Run:
         Raises:
           InputError: a part of the record is missing or its series differ in length.
         """
+        if "runs" in record:
+            raise InputError(
+                "not the record of a run: it holds many; give a file that search wrote"
+            )
         try:
             run = cls(**record)
             lengths = {len(getattr(run, name)) for name in SERIES}

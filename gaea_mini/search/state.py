@@ -45,6 +45,11 @@ class State:
                 f"{data.x.shape[2]} pixels, but the budget says {budget.pictures} of "
                 f"{side[0]}x{side[1]}; load them with the budget's size and pictures"
             )
+        if method.warm_up >= budget.epochs and not isinstance(method.update, Frozen):
+            raise InputError(
+                f"{method.name}: a warm-up of {method.warm_up} epochs leaves none of "
+                f"the {budget.epochs} for theta; take a shorter one or more epochs"
+            )
         self.method, self.budget, self.space = method, budget, space
         names = ("network", "parameters", "split", "theta", "weights", "samples")
         seeds = np.random.SeedSequence(seed).generate_state(len(names))

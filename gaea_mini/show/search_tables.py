@@ -309,8 +309,8 @@ def differences(records: Sequence[Json], published: Json) -> Text:
     table = _table([*head, "seeds higher, equal, lower", "published"], rows)
     zeros = sum(row[3] == "yes" for row in rows)
     return Text(
-        f"{table}\n\nOf the {len(rows)} intervals {zeros} contain 0, "
-        f"and {agree} contain the published difference."
+        f"{table}\n\nIntervals that contain 0: {zeros} of {len(rows)}. Intervals that "
+        f"contain the published difference: {agree} of {len(rows)}."
     )
 
 

@@ -56,7 +56,7 @@ def player_strip(
                 )
                 if j == 0:
                     ax.annotate(
-                        run["label"],
+                        run["label"][:24],
                         (0, 1),
                         xycoords="axes fraction",
                         xytext=(0, 18),
@@ -68,7 +68,7 @@ def player_strip(
         named = {o["name"]: o for run in trimmed for o in run["operations"]}
         fig.legend(
             handles=[
-                Patch(color=o["colour"], label=f"{o['short']}: {name}")
+                Patch(color=o["colour"], label=f"{o['short']}: {name[:24]}")
                 for name, o in named.items()
             ],
             loc="outside lower center",
@@ -137,7 +137,7 @@ def draw_cell(ax: Axes, run: Mapping[str, Any], epoch: int, kind: int = 0) -> No
 def _entropies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
     for dash, run in zip(DASHES, trimmed, strict=False):
         values = [math.nan if y is None else y for y in run["entropy"]]
-        ax.plot(values, color=run["colour"], linestyle=dash, label=run["label"])
+        ax.plot(values, color=run["colour"], linestyle=dash, label=run["label"][:24])
     for count in {len(run["operations"]) for run in trimmed}:
         uniform = math.log(count)
         ax.axhline(uniform, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)

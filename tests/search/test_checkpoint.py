@@ -16,7 +16,9 @@ from gaea_mini.search.loop import describe
 from gaea_mini.supernet import space
 
 COMPACT = space("compact")
-DAMAGED = "checkpoint .*c.pt is damaged or is no checkpoint; delete it to start anew"
+DAMAGED = (
+    "checkpoint .*c.pt is damaged or is no checkpoint; name another file, or delete"
+)
 
 
 @pytest.fixture(scope="module")

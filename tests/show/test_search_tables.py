@@ -196,7 +196,10 @@ def test_differences_are_paired_and_their_direction_is_computed() -> None:
     assert loss[0] == "−3.03" and loss[2] == "no" and loss[3] == "0, 0, 3"
     assert len(found) == 4
     zeros = sum(row[2] == "yes" for row in found.values())
-    assert f"Of the 4 intervals {zeros} contain 0, and 0 contain the pub" in text
+    assert (
+        f"contain 0: {zeros} of 4. Intervals that contain the published difference: 0"
+        in text
+    )
 
 
 def test_a_published_difference_inside_our_interval_is_counted() -> None:
@@ -204,8 +207,8 @@ def test_a_published_difference_inside_our_interval_is_counted() -> None:
         "bilevel", {"darts": [54.3, 54.3, 54.3], "gaea-darts": [80.0, 91.6, 97.0]}
     )
     text = search_tables.differences([wide], PUBLISHED)
-    assert "Of the 1 intervals 1 contain 0, and 1 contain the published" not in text
-    assert "Of the 1 intervals 0 contain 0, and 1 contain the published" in text
+    assert "contain 0: 1 of 1." not in text
+    assert "0 of 1. Intervals that contain the published difference: 1 of 1" in text
 
 
 def test_runs_of_different_seeds_make_no_pairs() -> None:
