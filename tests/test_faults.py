@@ -155,7 +155,9 @@ def test_a_page_that_does_not_fit_keeps_the_page_before(tmp_path):
 @pytest.mark.slow
 def test_stopping_with_ctrl_c_leaves_a_checkpoint_that_is_whole(tmp_path, capsys):
     file = tmp_path / "c.pt"
-    process = command(*LONG, "--checkpoint", file, start_new_session=True)
+    # Long enough not to be over before the signal arrives.
+    endless = (*SMALL, "--epochs", "5000", "--seed", "4")
+    process = command(*endless, "--checkpoint", file, start_new_session=True)
     deadline = time.monotonic() + 300
     while not file.exists():
         assert process.poll() is None and time.monotonic() < deadline
@@ -165,7 +167,7 @@ def test_stopping_with_ctrl_c_leaves_a_checkpoint_that_is_whole(tmp_path, capsys
     assert process.returncode == 130
     assert errors(err)[-1] == "gaea_mini: stopped" and "Traceback" not in err
     assert [path.name for path in tmp_path.iterdir()] == ["c.pt"]
-    assert main([*LONG, "--seed", "5", "--checkpoint", str(file)]) == 2
+    assert main([*endless, "--seed", "5", "--checkpoint", str(file)]) == 2
     err = capsys.readouterr().err
     assert "seed 4 there, 5 here" in err, "the checkpoint can be read"
 

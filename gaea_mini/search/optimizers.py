@@ -13,7 +13,30 @@ from torch import Tensor
 from gaea_mini.errors import InputError
 
 
-class EG(torch.optim.Optimizer):
+class SimplexOptimizer(torch.optim.Optimizer):
+    """Moves every parameter that has a gradient, in place; ``move`` says where to."""
+
+    def move(self, theta: Tensor, group: dict[str, Any]) -> Tensor:
+        """The next theta (..., O), from theta, ``theta.grad`` and the group's lr."""
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def step(  # type: ignore[override]
+        self, closure: Callable[[], float] | None = None
+    ) -> float | None:
+        """One step, in place, with the gradients in ``.grad``."""
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            for theta in group["params"]:
+                if theta.grad is not None:
+                    theta.copy_(self.move(theta, group))
+        return loss
+
+
+class EG(SimplexOptimizer):
     r"""Exponentiated gradient on rows (last axis) that lie on the simplex.
 
     .. math::
@@ -53,31 +76,17 @@ class EG(torch.optim.Optimizer):
                         f"{1 / values.shape[-1]:g} for rows of {values.shape[-1]}"
                     )
 
-    @torch.no_grad()
-    def step(  # type: ignore[override]
-        self, closure: Callable[[], float] | None = None
-    ) -> float | None:
-        """One multiplicative step, in place, with the gradients in ``.grad``."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for theta in group["params"]:
-                if theta.grad is None:
-                    continue
-                # Eq. (eq-eg-step). A shift of the exponents by a constant changes
-                # nothing after the division and keeps exp() from overflowing.
-                exponent = theta.log() - group["lr"] * theta.grad
-                exponent -= exponent.amax(dim=-1, keepdim=True)
-                weights = exponent.exp()
-                weights /= weights.sum(dim=-1, keepdim=True)
-                weights.clamp_(min=group["floor"])
-                theta.copy_(weights / weights.sum(dim=-1, keepdim=True))
-        return loss
+    def move(self, theta: Tensor, group: dict[str, Any]) -> Tensor:
+        # Eq. (eq-eg-step). A shift of the exponents by a constant changes nothing
+        # after the division and keeps exp() from overflowing.
+        exponent = theta.log() - group["lr"] * theta.grad
+        weights = (exponent - exponent.amax(dim=-1, keepdim=True)).exp()
+        weights /= weights.sum(dim=-1, keepdim=True)
+        weights.clamp_(min=group["floor"])  # Eq. (eq-floor)
+        return weights / weights.sum(dim=-1, keepdim=True)
 
 
-class ProjectedGradient(torch.optim.Optimizer):
+class ProjectedGradient(SimplexOptimizer):
     r"""Gradient descent on rows of the simplex, each step projected back.
 
     .. math::
@@ -97,21 +106,9 @@ class ProjectedGradient(torch.optim.Optimizer):
         require_positive("lr_theta", lr)
         super().__init__(params, {"lr": lr})
 
-    @torch.no_grad()
-    def step(  # type: ignore[override]
-        self, closure: Callable[[], float] | None = None
-    ) -> float | None:
-        """One step, in place, with the gradients in ``.grad``."""
-        loss = None
-        if closure is not None:
-            with torch.enable_grad():
-                loss = closure()
-        for group in self.param_groups:
-            for theta in group["params"]:
-                if theta.grad is not None:
-                    # Eq. (eq-projected-step)
-                    theta.copy_(project(theta - group["lr"] * theta.grad))
-        return loss
+    def move(self, theta: Tensor, group: dict[str, Any]) -> Tensor:
+        # Eq. (eq-projected-step)
+        return project(theta - group["lr"] * theta.grad)
 
 
 def project(points: Tensor) -> Tensor:
