@@ -66,7 +66,7 @@ def build_parser() -> Parser:
     add_table(lookup, required=True)
     lookup.set_defaults(run=run_lookup)
 
-    show = commands.add_parser("show", help="make a page of one or two recorded runs")
+    show = commands.add_parser("show", help="make a page of one to four recorded runs")
     show.add_argument("records", nargs="+", type=Path, help="files written by search")
     show.add_argument(
         "--html",
@@ -122,7 +122,7 @@ def run_lookup(options: argparse.Namespace) -> None:
 
 
 def run_show(options: argparse.Namespace) -> None:
-    """Write the page of one or two runs."""
+    """Write the page of one to four runs."""
     from gaea_mini.search import Run
     from gaea_mini.show import write_page
 

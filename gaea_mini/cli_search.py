@@ -136,7 +136,7 @@ def run_search(options: argparse.Namespace) -> None:
     print(f"cell {cell}")
     print(
         f"held-out accuracy with shared weights: {run.accuracy_supernet[-1]:.2f} % "
-        f"before rounding, {run.accuracy_rounded[-1]:.2f} % after; "
+        f"of the mixture, {run.accuracy_rounded[-1]:.2f} % of the cell; "
         f"{run.seconds[-1]:.0f} s"
     )
     if table is not None:

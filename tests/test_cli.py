@@ -107,8 +107,8 @@ def test_a_tiny_search_writes_a_whole_record(run, tmp_path):
 
     lines = answer.out.splitlines()
     assert lines[0] == f"cell {record['genotype'][-1]}"
-    assert f"{record['accuracy_supernet'][-1]:.2f} % before rounding" in lines[1]
-    assert f"{record['accuracy_rounded'][-1]:.2f} % after" in lines[1]
+    assert f"{record['accuracy_supernet'][-1]:.2f} % of the mixture" in lines[1]
+    assert f"{record['accuracy_rounded'][-1]:.2f} % of the cell" in lines[1]
     assert lines[-1] == f"record written to {file}"
 
 

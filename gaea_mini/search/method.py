@@ -68,6 +68,11 @@ class Method:
                 f"{self.name}: the second-order gradient compares losses of the same "
                 "mixture and cannot be taken over fresh samples; use order=1"
             )
+        if self.perturbation and self.objective == SingleLevel(passes=1):
+            raise InputError(
+                f"{self.name}: a perturbation shifts theta in the weights' own steps, "
+                "and one pass has none; use passes=2"
+            )
         controlled = isinstance(self.relaxation, ControllerSample)
         if controlled and self.objective == SingleLevel(passes=1):
             raise InputError(

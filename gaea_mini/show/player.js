@@ -201,7 +201,7 @@ function panel(run) {
     ({ k, ...part(run, named(k)) })));
   const read = h("p"), cell = h("code");
   const live = h("div", { class: "gp-read", "aria-live": "polite", "aria-atomic": "true" },
-    read, h("small", {}, "Cell after rounding"), cell);
+    read, h("small", {}, "Cell"), cell);
   const el = h("section", { "aria-label": run.label }, h("p", { class: "gp-title" }, run.label),
     ...parts.map((part) => part.el), live);
   const split = (flat) => Array.from({ length: kinds * edges }, (_, i) => flat.subarray(i * ops, (i + 1) * ops));
@@ -220,7 +220,7 @@ function panel(run) {
     });
     const { most, least, alike } = decided(exact);
     setText(read, `Epoch ${at}${at < epoch ? ", the last of this run" : ""}: entropy `
-      + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "All edges have the same entropy."
+      + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "All edges are alike to three decimals."
       : `Most decided edge: ${say(most, exact[most])}. Least decided: ${say(least, exact[least])}.`));
     const text = run.genotype[at];
     if (cell.dataset.cell === text) return;

@@ -181,10 +181,6 @@ class DartsSpace:
         """Theta (K, E, O) of one genotype; edges left out have weight 1 on ``none``."""
         return np.eye(len(self.operations), dtype=np.float32)[list(self.parse(arch))]
 
-    def uniform_entropy(self) -> float:
-        """ln O, the entropy of an undecided edge, in nats."""
-        return math.log(len(self.operations))
-
     def _require(self, name: str) -> int:
         if name not in self.operations:
             raise InputError(

@@ -109,13 +109,11 @@ class FastCell(nn.Module):
         """Add to each target what comes to it from one source."""
         rectified = F.relu(node)
         for name in ORDER:
-            if name not in self.column:
-                continue
-            column = self.column[name]
+            column = self.column.get(name)
             edges = [
                 e for e in self.leaving[source] if active is None or column in active[e]
             ]
-            if not edges:
+            if column is None or not edges:
                 continue
             targets = [self.space.edges[e][1] for e in edges]
             if name in KERNELS:

@@ -179,10 +179,6 @@ class NodeSpace:
                     weights[0, entering[s]] = 1 / len(self.operations)
         return weights
 
-    def uniform_entropy(self) -> float:
-        """ln O, the entropy of an undecided node, in nats."""
-        return math.log(len(self.operations))
-
     def _require(self, name: str) -> int:
         if name not in self.operations:
             raise InputError(

@@ -5,7 +5,6 @@ arch string lists, node by node, the operations that enter it and the node each 
 comes from: ``|op~0|+|op~0|op~1|+|op~0|op~1|op~2|``.
 """
 
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -178,10 +177,6 @@ class CellSpace:
     def one_hot(self, arch: str) -> np.ndarray:
         """Theta (1, E, O) of a single cell: weight 1 on its operations."""
         return np.eye(len(self.operations), dtype=np.float32)[[list(self.parse(arch))]]
-
-    def uniform_entropy(self) -> float:
-        """ln O, the entropy of an undecided edge, in nats."""
-        return math.log(len(self.operations))
 
     def _require(self, name: str) -> int:
         if name not in self.operations:

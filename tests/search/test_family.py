@@ -460,6 +460,7 @@ def test_every_method_runs_and_resumes(name, pictures, tmp_path) -> None:
         lambda: rs_ws(objective=Bilevel(order=2)),
         lambda: enas(objective=SingleLevel(passes=1)),
         lambda: Bilevel(order=3),
+        lambda: replace(darts(objective=SingleLevel(passes=1)), perturbation=0.1),
         lambda: replace(darts(), perturbation=2.0),
         lambda: GumbelSample(estimator="guess"),
         lambda: GumbelSample(partial=4),

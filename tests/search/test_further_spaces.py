@@ -50,7 +50,7 @@ def test_a_method_runs_and_resumes_on_a_space(where, name, tmp_path):
     assert theta.shape == (3, *space(where).shape)
     assert np.allclose(theta.sum(-1), 1, atol=1e-4)
     assert not np.array_equal(theta[0], theta[-1])
-    uniform = space(where).uniform_entropy()
+    uniform = np.log(len(space(where).operations))
     assert whole.entropy[0] == pytest.approx(uniform, abs=1e-3)
     for cell in whole.genotype:
         assert space(where).round(space(where).one_hot(cell)) == cell

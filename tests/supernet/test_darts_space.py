@@ -66,10 +66,6 @@ def test_the_number_of_genotypes():
     assert len(archs) == tiny.size == 4 * 12
 
 
-def test_the_entropy_of_an_undecided_edge_is_ln_8():
-    assert DARTS.uniform_entropy() == pytest.approx(2.0794415416798357, rel=1e-14)
-
-
 # ----------------------------------------------------------------------- genotypes
 
 

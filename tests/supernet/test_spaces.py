@@ -304,10 +304,3 @@ def test_the_theta_of_one_cell_rounds_back_to_it(case):
         for o in range(len(where.operations)):
             assert theta[0, e, o] == (1 if o == choice[e] else 0)
     assert where.round(theta) == written(where, choice)
-
-
-@spaces
-def test_the_entropy_of_an_undecided_edge_is_ln_o(where):
-    weight = 1 / len(where.operations)
-    by_hand = -sum(weight * np.log(weight) for _ in where.operations)
-    assert where.uniform_entropy() == pytest.approx(by_hand, rel=1e-14)
