@@ -51,7 +51,6 @@ def add_search(commands: Any) -> None:
     add(
         "--order",
         type=int,
-        default=1,
         help="bilevel only: 2 follows theta's gradient through a step of the weights",
     )
     add("--warm-up", type=int, help="epochs in which only the weights move")
@@ -181,7 +180,7 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
 
 
 def _method(options: argparse.Namespace) -> Any:
-    from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
+    from gaea_mini.search import OBJECTIVES, SingleLevel, method
     from gaea_mini.search.update import Frozen
 
     if options.objective not in OBJECTIVES:
@@ -192,14 +191,15 @@ def _method(options: argparse.Namespace) -> Any:
     if options.lr_theta is not None and isinstance(built.update, Frozen):
         raise InputError(f"{built.name} takes no steps in theta: leave --lr-theta out")
     single = options.objective == "single-level"
-    if single and options.order != 1:
+    if single and options.order is not None:
         raise InputError("--order is of --objective bilevel: leave it out")
     if not single and options.passes != 2:
         raise InputError("--passes is of --objective single-level: leave it out")
-    objective: Any
+    objective: Any = built.objective
     if single:
-        objective = SingleLevel(options.passes)
-    elif isinstance(built.objective, Bilevel):
+        # Built again: a method may refuse an objective.
+        objective = method(options.method, None, SingleLevel(options.passes)).objective
+    elif options.order is not None:
         objective = replace(built.objective, order=options.order)
     changes = {"warm_up": options.warm_up, "perturbation": options.perturbation}
     given = {name: value for name, value in changes.items() if value is not None}

@@ -5,11 +5,11 @@ done (and continues from its checkpoint if it was cut off), so a recipe resumes 
 stopped. Searches run side by side, one thread each. Finished recipes are written to
 ``book/records/NAME.json``.
 
-Steps are chosen on seeds 100 to 104, by the accuracy of the rounded supernet on
-held-out search data, never by a table; results are reported on seeds 0 to 9. One rule
-serves all methods: four steps upwards, on two tuning seeds each; the best two on all
-five; the grid goes on upwards while its last value is the best, to at most eight
-values. So methods may try different numbers of steps; the record lists them.
+Steps are chosen on seeds from 100 on, by the accuracy of the rounded supernet on
+held-out search data, never by a table; results are reported on seeds 0, 1, 2, ... One
+rule serves all methods of a recipe, ``Tuning``: a few steps upwards, on two tuning
+seeds each; the best two on all tuning seeds; the grid goes on upwards while its last
+value is the best. So methods may try different numbers of steps; the record lists them.
 
 The cache knows a search by its settings, not by the code: delete ``_build/records``
 after a change of the search itself.
@@ -18,8 +18,8 @@ after a change of the search itself.
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,20 +29,67 @@ from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
 from gaea_mini.files import write_atomically
-from gaea_mini.search import OBJECTIVES, PRESETS, Budget, Run, method, search
+from gaea_mini.search import (
+    OBJECTIVES,
+    PRESETS,
+    Bilevel,
+    Budget,
+    Run,
+    method,
+    search,
+)
 from gaea_mini.search.loop import describe
 from gaea_mini.supernet import Space, space
 
-TUNING_SEEDS = (100, 101, 102, 103, 104)
-REPORT_SEEDS = tuple(range(10))
-MOST_STEPS = 8
-# By factors of about the square root of ten: darts and gaea-darts from their published
-# step, darts-sgd from where gaea-darts starts.
-GRIDS = {
-    "darts": (3e-4, 1e-3, 3e-3, 1e-2),
-    "darts-sgd": (0.1, 0.3, 1.0, 3.0),
-    "gaea-darts": (0.1, 0.3, 1.0, 3.0),
-}
+
+@dataclass(frozen=True)
+class Tuning:
+    """How a step is chosen.
+
+    Args:
+      grids: per method the first steps to try; a method without one has no step.
+      seeds: all tuning seeds; the first two sort out, all decide.
+      per_decade: values of the grid in a factor of ten, for steps further up.
+      most: values that the grid grows to.
+    """
+
+    grids: Mapping[str, tuple[float, ...]]
+    seeds: tuple[int, ...]
+    per_decade: int
+    most: int
+
+    def longer(self, grid: list[float]) -> list[float]:
+        """The grid with one step more at its upper end."""
+        return [*grid, float(f"{grid[-self.per_decade] * 10:g}")]
+
+
+# From each method's published step upwards. The controls start where GAEA starts.
+FINE = Tuning(
+    {
+        "darts": (3e-4, 1e-3, 3e-3, 1e-2),
+        "darts-sgd": (0.1, 0.3, 1.0, 3.0),
+        "gaea-darts": (0.1, 0.3, 1.0, 3.0),
+    },
+    seeds=(100, 101, 102, 103, 104),
+    per_decade=2,
+    most=8,
+)
+# Many methods, so wide steps and two seeds; from the published steps again. Logits need
+# a larger factor than weights on the simplex, so their grids start one value longer.
+COARSE = Tuning(
+    {
+        "darts": (3e-4, 3e-3, 3e-2, 0.3),
+        "pc-darts": (6e-4, 6e-3, 6e-2, 0.6),
+        "gdas": (3e-4, 3e-3, 3e-2, 0.3),
+        "enas": (1e-3, 1e-2, 0.1),
+        "gaea-darts": (0.1, 1.0, 10.0),
+        "gaea-pc-darts": (0.1, 1.0, 10.0),
+        "gaea-gdas": (0.1, 1.0, 10.0),
+    },
+    seeds=(100, 101),
+    per_decade=1,
+    most=6,
+)
 
 
 @dataclass(frozen=True)
@@ -70,8 +117,10 @@ class Recipe:
       objectives: names of the objectives.
       methods: methods whose step is chosen, then reported.
       budget: of every search.
+      tuning: how steps are chosen.
+      seeds: those that are reported.
       published: methods that are reported at their published step as well.
-      steps_of: another recipe whose chosen steps are used; None chooses them here.
+      borrowed: method: (recipe, method) whose chosen step it takes over.
     """
 
     about: str
@@ -81,8 +130,10 @@ class Recipe:
     objectives: tuple[str, ...]
     methods: tuple[str, ...]
     budget: Budget
+    tuning: Tuning = FINE
+    seeds: tuple[int, ...] = tuple(range(10))
     published: tuple[str, ...] = ()
-    steps_of: str | None = None
+    borrowed: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
 
 CHAPTER = replace(
@@ -95,6 +146,17 @@ CHAPTER = replace(
     crop=1,
 )
 NB201 = ("nasbench201", ("none",), "cifar10")
+FAMILY = (
+    "darts",
+    "darts-2nd",
+    "pc-darts",
+    "gdas",
+    "rs-ws",
+    "enas",
+    "gaea-darts",
+    "gaea-pc-darts",
+    "gaea-gdas",
+)
 RECIPES = {
     "compact_fashion": Recipe(
         "The compact space on the shipped pictures, as chapter 'gaea' runs it live.",
@@ -121,7 +183,38 @@ RECIPES = {
         PRESETS["cpu"],
         # A single-level search takes twice as long; both methods keep the steps that
         # were chosen for them in the bilevel search.
-        steps_of="nasbench201_bilevel",
+        borrowed={
+            "darts": ("nasbench201_bilevel", "darts"),
+            "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
+        },
+    ),
+    "compact_family": Recipe(
+        "Every method on the compact space, 8,000 shipped pictures, preset cpu.",
+        "compact",
+        (),
+        "fashion",
+        ("bilevel",),
+        FAMILY,
+        PRESETS["cpu"],
+        COARSE,
+        seeds=(0, 1, 2),
+        # The second order costs more than twice as much and moves the same logits.
+        borrowed={"darts-2nd": ("compact_family", "darts")},
+    ),
+    "nasbench201_family": Recipe(
+        "Every method on NAS-Bench-201 without 'none', 8,000 CIFAR-10 pictures, "
+        "preset cpu.",
+        *NB201,
+        ("bilevel",),
+        FAMILY,
+        PRESETS["cpu"],
+        COARSE,
+        seeds=(0, 1, 2),
+        borrowed={
+            "darts": ("nasbench201_bilevel", "darts"),
+            "darts-2nd": ("nasbench201_bilevel", "darts"),
+            "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
+        },
     ),
 }
 
@@ -149,21 +242,25 @@ class Kitchen:
             )
         table = NasBench201(self.nb201) if self.nb201 else None
         runs: list[Run] = []
-        choices = []
+        choices: list[dict[str, Any]] = []
         for objective in recipe.objectives:
             for method_name in recipe.methods:
-                if recipe.steps_of is None:
+                if method_name in recipe.borrowed:
+                    origin, owner = recipe.borrowed[method_name]
+                    before = choices if origin == name else self._choices_of(origin)
+                    choice = {**_of(owner, before, origin), "method": method_name}
+                elif method_name in recipe.tuning.grids:
                     choice = self._choose(recipe, method_name, objective, say)
                 else:
-                    choice = self._chosen_before(recipe.steps_of, method_name)
+                    choice = no_choice(method_name, objective)
                 choices.append(choice)
                 steps = [choice["chosen"]]
                 if method_name in recipe.published:
-                    steps = sorted({*steps, GRIDS[method_name][0]})
+                    steps = sorted({*steps, recipe.tuning.grids[method_name][0]})
                 for lr in steps:
                     tasks = [
                         self._task(recipe, method_name, lr, objective, seed)
-                        for seed in REPORT_SEEDS
+                        for seed in recipe.seeds
                     ]
                     runs += self._run(tasks)
                     say(f"{name}: {method_name} {objective} lr {lr:g} reported")
@@ -188,11 +285,12 @@ class Kitchen:
         """The step with the best rounded accuracy on held-out search data.
 
         All steps of the grid run on two tuning seeds. The best two run on the other
-        tuning seeds, and the better mean over all five wins. Whenever the last value of
-        the grid is the best, the grid is continued upwards, to at most eight values.
+        tuning seeds, and the better mean over all of them wins. Whenever the last value
+        of the grid is the best, the grid is continued upwards.
         """
+        tuning = recipe.tuning
         scores: dict[float, list[float]] = {}
-        grid = list(GRIDS[name])
+        grid = list(tuning.grids[name])
 
         def score(steps: Iterable[float], seeds: Iterable[int]) -> None:
             tasks = [
@@ -206,25 +304,26 @@ class Kitchen:
         def means() -> dict[float, float]:
             return {lr: float(np.mean(values)) for lr, values in scores.items()}
 
-        score(grid, TUNING_SEEDS[:2])
+        score(grid, tuning.seeds[:2])
         while (
-            max(means(), key=means().__getitem__) == grid[-1] and len(grid) < MOST_STEPS
+            max(means(), key=means().__getitem__) == grid[-1]
+            and len(grid) < tuning.most
         ):
-            grid.append(float(f"{grid[-2] * 10:g}"))
-            score(grid[-1:], TUNING_SEEDS[:2])
+            grid = tuning.longer(grid)
+            score(grid[-1:], tuning.seeds[:2])
         finalists = sorted(means(), key=means().__getitem__)[-2:]
-        score(finalists, TUNING_SEEDS[2:])
+        score(finalists, tuning.seeds[2:])
         chosen = max(finalists, key=means().__getitem__)
-        while chosen == grid[-1] and len(grid) < MOST_STEPS:
-            grid.append(float(f"{grid[-2] * 10:g}"))
-            score(grid[-1:], TUNING_SEEDS)
+        while chosen == grid[-1] and len(grid) < tuning.most:
+            grid = tuning.longer(grid)
+            score(grid[-1:], tuning.seeds)
             chosen = max(chosen, grid[-1], key=means().__getitem__)
         say(f"{name} {objective}: step {chosen:g} of {grid}, {means()}")
         return {
             "method": name,
             "objective": objective,
             "rule": "mean rounded accuracy on held-out search data, last five epochs",
-            "seeds": list(TUNING_SEEDS),
+            "seeds": list(tuning.seeds),
             "scores": [
                 {"lr": lr, "accuracy_rounded": [round(v, 3) for v in scores[lr]]}
                 for lr in grid
@@ -232,17 +331,12 @@ class Kitchen:
             "chosen": chosen,
         }
 
-    def _chosen_before(self, name: str, method_name: str) -> dict[str, Any]:
-        """The step that another recipe's record has for a method."""
-        path = self.records / f"{name}.json"
+    def _choices_of(self, name: str) -> Any:
+        """The chosen steps in another recipe's record."""
         try:
-            steps = json.loads(path.read_text())["steps"]
-            return {step["method"]: step for step in steps}[method_name]
+            return json.loads((self.records / f"{name}.json").read_text())["steps"]
         except (OSError, ValueError, KeyError, TypeError):
-            raise InputError(
-                f"{path} has no chosen step of {method_name}; run the recipe {name} "
-                "first"
-            ) from None
+            return []
 
     def _task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int
@@ -278,6 +372,30 @@ def recipe_named(name: str) -> Recipe:
     return RECIPES[name]
 
 
+def no_choice(name: str, objective: str) -> dict[str, Any]:
+    """In place of a choice, for a method that takes no steps in theta."""
+    return {
+        "method": name,
+        "objective": objective,
+        "rule": "no step in theta, so nothing to choose",
+        "seeds": [],
+        "scores": [],
+        "chosen": method(name).update.lr,
+    }
+
+
+def _of(name: str, choices: Any, recipe: str) -> dict[str, Any]:
+    """A method's entry in the chosen steps of a recipe."""
+    try:
+        found = {choice["method"]: choice for choice in choices}[name]
+        float(found["chosen"])
+        return found
+    except (KeyError, TypeError, ValueError):
+        raise InputError(
+            f"{recipe}.json has no chosen step of {name}; run the recipe {recipe} first"
+        ) from None
+
+
 def rounded_accuracy(run: Run) -> float:
     """What steps are chosen by: held-out accuracy after rounding, last five epochs."""
     return float(np.mean(run.accuracy_rounded[-5:]))
@@ -304,9 +422,14 @@ def cached_search(task: Task, cache: str) -> Run:
 def prepare(task: Task) -> tuple[Space, Pictures, Any, Budget]:
     """The arguments of ``search`` that a task stands for."""
     budget = task.budget
+    bilevel = task.objective == Bilevel.name  # each method's own: who steps first
+    objective = None if bilevel else OBJECTIVES[task.objective]()
+    chosen = method(task.method, task.lr, objective)
+    # The published warm-up is 15 of 50 epochs; here it is the same part of the search.
+    warm_up = round(chosen.warm_up * budget.epochs / 50)
     return (
         space(task.space).without(*task.without),
         load(task.source, budget.size, budget.pictures),
-        method(task.method, task.lr, OBJECTIVES[task.objective]()),
+        replace(chosen, warm_up=warm_up),
         budget,
     )

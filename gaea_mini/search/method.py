@@ -82,8 +82,19 @@ class Method:
 
 
 def darts(lr: float = 3e-4, objective: Objective | None = None) -> Method:
-    """DARTS: a softmax mixture, Adam on the logits. Order 2 is Bilevel(order=2)."""
+    """DARTS, first order: a softmax mixture, Adam on the logits."""
     return Method("darts", Mixture(), LogitsAdam(lr), objective or Bilevel())
+
+
+def darts_second(lr: float = 3e-4, objective: Objective | None = None) -> Method:
+    """DARTS whose theta follows the gradient through one step of the weights."""
+    objective = objective or Bilevel()
+    if not isinstance(objective, Bilevel):
+        raise InputError("darts-2nd: the second order is of a bilevel objective")
+    return replace(
+        darts(lr, replace(objective, order=2)),
+        name="darts-2nd",
+    )
 
 
 def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
@@ -177,12 +188,20 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
     )
 
 
-BASES = {
-    build().name: build
-    for build in (darts, darts_sgd, darts_projected, pc_darts, gdas, rs_ws, enas)
-}
+BUILDERS = (
+    darts,
+    darts_second,
+    darts_sgd,
+    darts_projected,
+    pc_darts,
+    gdas,
+    rs_ws,
+    enas,
+)
+BASES = {build().name: build for build in BUILDERS}
 SOURCES = {
     "darts": "Liu, Simonyan, Yang, ICLR 2019; its code",
+    "darts-2nd": "Liu, Simonyan, Yang, ICLR 2019, equations 7 and 8; its code",
     "darts-sgd": "a control, not published",
     "darts-projected": "a control, not published",
     "pc-darts": "Xu et al., ICLR 2020; its code, CIFAR-10",
