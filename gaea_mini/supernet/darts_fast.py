@@ -13,9 +13,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.darts_cell import ReferenceDartsCell, pass_by
 from gaea_mini.supernet.darts_operations import alternate_pixels
-from gaea_mini.supernet.fast import Active, shuffle
+from gaea_mini.supernet.fast import shuffle
 
 
 class FastDartsCell(ReferenceDartsCell):

@@ -6,18 +6,16 @@ the filters stacked. Theta enters as the scale of the batch norm behind it, so t
 gradient costs nothing extra.
 """
 
-from collections.abc import Sequence
-
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.operations import pool
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace
 
-Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 ORDER = (*KERNELS, "skip_connect", "avg_pool_3x3")  # of the sums; ``none`` adds nothing
 

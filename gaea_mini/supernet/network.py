@@ -7,9 +7,10 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active, SearchNetwork
 from gaea_mini.supernet.darts_network import DartsSupernet
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import Active, FastCell
+from gaea_mini.supernet.fast import FastCell
 from gaea_mini.supernet.node_cell import NodeSupernet
 from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
@@ -35,32 +36,21 @@ class Reduction(nn.Module):
         return self.main(x) + self.side(x)
 
 
-class Supernet(nn.Module):
+class Supernet(SearchNetwork):
     """Stem, three stages of mixed cells with a reduction between them, classifier.
 
     All cells share theta. As in NAS-Bench-201 the stages have C, 2C and 4C channels.
-
-    Args:
-      space: the search space of the cell.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of the first stage.
-      cells: cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
-    def __init__(
+    def build(
         self,
         space: CellSpace,
         inputs: int,
-        classes: int,
         channels: int,
         cells: int,
-        form: str = "fast",
-        partial: int = 1,
-    ):
-        super().__init__()
+        form: str,
+        partial: int,
+    ) -> int:
         if form == "reference" and partial > 1:
             raise InputError("partial channels: only the fast form has them")
         self.form = form
@@ -78,7 +68,7 @@ class Supernet(nn.Module):
         )
         self.layers = nn.ModuleList(layers)
         self.norm = batch_norm(4 * channels)
-        self.classifier = nn.Linear(4 * channels, classes)
+        return 4 * channels
 
     def forward(
         self,
@@ -110,8 +100,8 @@ def build_supernet(
 ) -> Supernet | DartsSupernet | NodeSupernet:
     """The supernet of any space: ``supernet(x, space.weigh(theta, edges))``.
 
-    The arguments are those of ``Supernet``: space, inputs, classes, channels, cells,
-    form and partial.
+    The arguments are those of ``SearchNetwork``: space, inputs, classes, channels,
+    cells, form and partial.
     """
     if isinstance(space, DartsSpace):
         return DartsSupernet(space, *size, **options)
