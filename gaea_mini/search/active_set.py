@@ -21,9 +21,10 @@ class ActiveSet:
     """The operations of a mixture that a step computes: those of weight >= ``below``.
 
     An approximation: the others are taken for 0 and their weights get no gradient. EG
-    then leaves such a weight as it is up to the normalisation of its row, and so does
-    a softmax. The first step of an epoch, and every tenth from there, computes all,
-    so that an operation whose loss gradient calls it back can grow again.
+    leaves such a weight as it is up to the normalisation of its row. The first step of
+    an epoch, and every tenth from there, computes all, so that an operation can grow
+    again. Their part of the gradient is not small, only the step that EG makes of it
+    (it multiplies the weight); ``skipping_error`` measures both.
 
     Args:
       below: a threshold on theta, edge weights aside; 0 computes everything.
@@ -98,10 +99,11 @@ def skipping_error(
       batch: pictures (B, C, H, W) and labels (B,).
     """
     active = ActiveSet(below, tuple(theta.shape)).of(theta, step=1)
+    edges = [e.detach() for e in state.method.relaxation.edges(state.parameters)]
     logits, gradients = [], []
     for chosen in (None, active):
         point = theta.detach().clone().requires_grad_()
-        scores = state.network(batch[0], point, chosen)
+        scores = state.network(batch[0], state.space.weigh(point, edges), chosen)
         loss = F.cross_entropy(scores, batch[1])
         logits.append(scores.detach())
         gradients.append(torch.autograd.grad(loss, point)[0])

@@ -68,6 +68,13 @@ class Method:
                 f"{self.name}: the second-order gradient compares losses of the same "
                 "mixture and cannot be taken over fresh samples; use order=1"
             )
+        if self.perturbation and isinstance(
+            self.relaxation, UniformSample | ControllerSample
+        ):
+            raise InputError(
+                f"{self.name}: a perturbation shifts theta, and {self.name} draws "
+                "cells without one; leave it out"
+            )
         if self.perturbation and self.objective == SingleLevel(passes=1):
             raise InputError(
                 f"{self.name}: a perturbation shifts theta in the weights' own steps, "
