@@ -127,12 +127,16 @@ class State:
     def loss(self, batch: tuple[Tensor, Tensor], weights: Weights) -> Tensor:
         """Cross-entropy of the supernet on a batch under these weights."""
         pictures, labels = batch
-        return F.cross_entropy(self.scores(pictures, weights), labels)
+        return F.cross_entropy(self.scores(pictures, weights, self.forward), labels)
 
-    def scores(self, pictures: Tensor, weights: Weights) -> Tensor:
-        """Logits (B, classes) of pictures (B, C, H, W), in the precision asked for."""
+    def scores(self, pictures: Tensor, weights: Weights, by: Any = None) -> Tensor:
+        """Logits (B, classes) of pictures (B, C, H, W), in the precision asked for.
+
+        ``by`` the supernet, or what stands for it: only the loss is worth compiling,
+        because its pictures are as many each time.
+        """
         with self.precision.autocast():
-            scores = self.forward(pictures, *weights)
+            scores = (self.network if by is None else by)(pictures, *weights)
         return scores if self.precision.dtype is None else scores.float()
 
     def gradients(self, loss: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:

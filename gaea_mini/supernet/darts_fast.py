@@ -6,7 +6,7 @@ gradient costs nothing extra. A convolution with dilation 2 is an ordinary one o
 second pixel: on four grids of half the size, which are put together again once a node.
 """
 
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -94,6 +94,21 @@ class FastDartsCell(ReferenceDartsCell):
         return shuffle(both, self.partial)
 
 
+class once:
+    """A property that is computed when first asked for, and kept.
+
+    functools' own takes a lock on Python 3.11, which torch.compile cannot trace.
+    """
+
+    def __init__(self, compute: Callable[[Any], Tensor]):
+        self.compute, self.name = compute, compute.__name__
+
+    def __get__(self, owner: Any, kind: type) -> Tensor:
+        if self.name not in owner.kept:
+            owner.kept[self.name] = self.compute(owner)
+        return owner.kept[self.name]
+
+
 class Shared:
     """What the edges that leave a node have in common, made when first asked for.
 
@@ -104,30 +119,31 @@ class Shared:
 
     def __init__(self, x: Tensor, stride: int):
         self.x, self.stride = x, stride
+        self.kept: dict[str, Tensor] = {}
         # Are the outputs of dilated convolutions whole pictures, or four grids?
         self.whole = stride == 2 or any(n % 2 for n in x.shape[2:])
 
-    @cached_property
+    @once
     def rectified(self) -> Tensor:
         return F.relu(self.x)
 
-    @cached_property
+    @once
     def max_pool(self) -> Tensor:
         return standardise(F.max_pool2d(self.x, 3, self.stride, 1))
 
-    @cached_property
+    @once
     def avg_pool(self) -> Tensor:
         y = F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False)
         return standardise(y)
 
-    @cached_property
+    @once
     def every_second(self) -> Tensor:
         """The pixels that a dilated convolution with stride 2 sees, or four grids."""
         if self.stride == 2:
             return dense(self.rectified[:, :, ::2, ::2])
         return to_grids(self.rectified)
 
-    @cached_property
+    @once
     def alternate(self) -> Tensor:
         """Even pixels and odd pixels of ``FactorizedReduce``, one behind the other."""
         return torch.cat(alternate_pixels(self.rectified), dim=1)

@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.utils import counters
 
 from gaea_mini.errors import InputError
 from gaea_mini.search import (
@@ -24,7 +25,15 @@ from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
 COMPACT, CPU = space("compact"), torch.device("cpu")
-SPACES = ["compact", "darts", "nasbench1shot1-1"]
+SPACES = {
+    "compact": COMPACT,
+    "darts, two nodes": replace(space("darts"), nodes=4),
+    "nasbench1shot1-1": space("nasbench1shot1-1"),
+}
+# While it traces, torch raises warnings that it hides from its users.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::DeprecationWarning", "ignore:The .grad"
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +55,7 @@ def require_the_same(where, data, budget) -> None:
     found = []
     for how in (EXACT, Speed(compile=True)):
         chosen = gaea(darts(), lr=1.0)
-        state = State(space(where), data, chosen, budget, 0, CPU, "fast", how)
+        state = State(where, data, chosen, budget, 0, CPU, "fast", how)
         assert (state.forward is state.network) == (how == EXACT)
         batch = state.theta_batches.first()
         loss = state.loss(batch, state.sample())
@@ -57,9 +66,12 @@ def require_the_same(where, data, budget) -> None:
         assert float((one - other).norm()) <= 1e-4 * scale
 
 
-@pytest.mark.parametrize("where", SPACES)
+@pytest.mark.parametrize("where", SPACES.values(), ids=SPACES)
 def test_a_compiled_supernet_computes_the_same(where, data, budget, quick):
+    """And is compiled as a whole: one graph of the network and one of the probe."""
+    counters.clear()
     require_the_same(where, data, budget)
+    assert counters["stats"]["unique_graphs"] == 2
 
 
 def test_a_compiled_search_ends_like_one_that_is_not(data, budget, quick, tmp_path):
@@ -82,7 +94,7 @@ def test_inductor_computes_the_same(data, budget):
     if not (shutil.which("g++") or shutil.which("c++")):
         pytest.skip("no C++ compiler here")
     torch._dynamo.reset()
-    require_the_same("compact", data, budget)
+    require_the_same(replace(COMPACT, nodes=2), data, budget)  # one edge: C++ is slow
 
 
 def test_where_nothing_can_compile_one_line_says_so(data, budget, monkeypatch):
