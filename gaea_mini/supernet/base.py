@@ -111,17 +111,12 @@ class SearchNetwork(nn.Module):
         super().__init__()
         if form not in ("fast", "reference"):
             raise InputError(f"form is {form!r}; it must be 'fast' or 'reference'")
-        width = self.build(space, inputs, channels, cells, form, partial)
+        self.form = form
+        width = self.build(space, inputs, channels, cells, partial)
         self.classifier = nn.Linear(width, classes)
 
     def build(
-        self,
-        space: Any,
-        inputs: int,
-        channels: int,
-        cells: int,
-        form: str,
-        partial: int,
+        self, space: Any, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
         """Make all layers but the classifier; returns the channels that it takes."""
         raise NotImplementedError

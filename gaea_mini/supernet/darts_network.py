@@ -40,15 +40,9 @@ class DartsSupernet(SearchNetwork):
     """
 
     def build(
-        self,
-        space: DartsSpace,
-        inputs: int,
-        channels: int,
-        cells: int,
-        form: str,
-        partial: int,
+        self, space: DartsSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
-        cell = DARTS_FORMS[form]
+        cell = DARTS_FORMS[self.form]
         row = list(places(space, channels, cells))
         self.kinds = [place.kind for place in row]
         self.stem = nn.Sequential(

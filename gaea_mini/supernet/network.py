@@ -43,23 +43,16 @@ class Supernet(SearchNetwork):
     """
 
     def build(
-        self,
-        space: CellSpace,
-        inputs: int,
-        channels: int,
-        cells: int,
-        form: str,
-        partial: int,
+        self, space: CellSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
-        if form == "reference" and partial > 1:
+        if self.form == "reference" and partial > 1:
             raise InputError("partial channels: only the fast form has them")
-        self.form = form
         layers: list[nn.Module] = []
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
                 layers.append(Reduction(width // 2, width))
-            if form == "fast":
+            if self.form == "fast":
                 layers += [FastCell(space, width, partial) for _ in range(cells)]
             else:
                 layers += [ReferenceCell(space, width) for _ in range(cells)]

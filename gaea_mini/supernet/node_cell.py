@@ -142,15 +142,9 @@ class NodeSupernet(SearchNetwork):
     """
 
     def build(
-        self,
-        space: NodeSpace,
-        inputs: int,
-        channels: int,
-        cells: int,
-        form: str,
-        partial: int,
+        self, space: NodeSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
-        cell, joined = NODE_FORMS[form], len(space.kept)
+        cell, joined = NODE_FORMS[self.form], len(space.kept)
         self.stem = conv_bn_relu(inputs, channels, 3)
         layers: list[nn.Module] = []
         width = channels
