@@ -7,6 +7,7 @@ gradient costs nothing extra.
 """
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
@@ -14,8 +15,10 @@ from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
 from gaea_mini.supernet.operations import pool
-from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace
+
+if TYPE_CHECKING:
+    from gaea_mini.supernet.reference import ReferenceCell
 
 Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
@@ -151,7 +154,7 @@ class FastCell(nn.Module):
         return y.split(self.channels, dim=1)
 
     @torch.no_grad()
-    def copy_from(self, cell: ReferenceCell) -> "FastCell":
+    def copy_from(self, cell: "ReferenceCell") -> "FastCell":
         """Take over the filters of a reference cell, edge by edge."""
         for name in KERNELS:
             for source, edges in enumerate(self.leaving):
