@@ -126,6 +126,7 @@ class FastCell(nn.Module):
                 mixed = self._convolve(rectified, filters, theta[edges, column])
                 for t, part in zip(targets, mixed, strict=True):
                     sums[t] = _plus(sums[t], part)
+                del mixed, part  # room for what the next convolution makes
             else:
                 value = node if name == "skip_connect" else self.pool(node)
                 for t, e in zip(targets, edges, strict=True):
@@ -191,10 +192,13 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
 
 
 def _plus(total: Tensor | None, part: Tensor, weight: Tensor | None = None) -> Tensor:
-    """total + weight * part, in one pass over memory."""
+    """total + weight * part, in one pass over memory; in place if total allows it."""
     if total is None:
         return part if weight is None else weight * part
-    return total + part if weight is None else torch.addcmul(total, part, weight)
+    kinds = {x.dtype for x in (total, part, weight) if x is not None}
+    if total._base is not None or len(kinds) > 1:  # part of a split; or promoted
+        return total + part if weight is None else torch.addcmul(total, part, weight)
+    return total.add_(part) if weight is None else total.addcmul_(part, weight)
 
 
 def _initial_filters(edges: int, channels: int, kernel: int) -> nn.Parameter:

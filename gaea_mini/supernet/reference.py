@@ -31,7 +31,8 @@ class MixedEdge(nn.Module):
         active: Sequence[int] | None = None,
         constant_rest: bool = False,
     ) -> Tensor:
-        first, others = x.split(self.split, dim=1)
+        # A split of all channels would cost a copy in the backward pass.
+        first, *others = x.split(self.split, dim=1) if self.partial > 1 else [x]
         total = first.new_zeros(())
         for o, operation in enumerate(self.operations):
             if active is None or o in active:
@@ -40,7 +41,8 @@ class MixedEdge(nn.Module):
                 total = total + theta[o]
         if self.partial == 1:
             return total
-        return shuffle(torch.cat([total, theta.sum() * others], dim=1), self.partial)
+        beside = theta.sum() * others[0]
+        return shuffle(torch.cat([total, beside], dim=1), self.partial)
 
 
 class ReferenceCell(nn.Module):
