@@ -34,9 +34,10 @@ SMALL = Contender("fast", channels=8, cells=1, batch=32, size=16)
 COMPACT = Contender("fast", channels=8, cells=1, batch=64)
 FULL = Contender("fast", channels=16, cells=5, batch=64)  # GAEA's and NAS-Bench-201's
 DARTS = Contender("fast", space="darts", channels=16, cells=2, batch=16)  # 8 cells
+SHOT = Contender("fast", space="nasbench1shot1-3", channels=16, cells=1, batch=32)
 
 WARM_UP = 2
-LEAST, MOST = 5, 20  # rounds that count
+LEAST, MOST = 5, 60  # rounds that count
 PATIENCE = 20.0  # seconds after which the least is enough
 
 Duel = list[Contender]
@@ -54,10 +55,15 @@ def plan(threads: int) -> list[Duel]:
     joint = replace(DARTS, objective="single-level")
     large.append([*against_reference(DARTS), joint])
     large += [
-        against_reference(replace(DARTS, method=name))
-        for name in ("pc-darts", "gdas", "rs-ws")
+        against_reference(replace(at, method=name))
+        for at, names in (
+            (DARTS, ("pc-darts", "gdas", "rs-ws")),
+            (SHOT, ("gaea-darts", "gdas")),
+            (COMPACT, ("gdas", "rs-ws")),
+            (FULL, ("gdas", "rs-ws")),
+        )
+        for name in names
     ]
-    large += [against_reference(replace(FULL, method=n)) for n in ("gdas", "rs-ws")]
     small = [
         against_reference(replace(SMALL, space=where, method=name))
         for where in SPACES

@@ -318,9 +318,8 @@ def test_each_kind_of_bar():
 
 
 def test_the_bar_of_sampled_methods_looks_at_all_of_them():
-    duel = [
-        replace(TINY, method="rs-ws", form=f) for f in ("reference", "path", "fast")
-    ]
+    large = replace(TINY, method="rs-ws", size=32)
+    duel = [replace(large, form=form) for form in ("reference", "path", "fast")]
     rows = compare(duel, [(9.0,), (1.0,), (1.1,)], [1.0] * 3)
     (bar,) = (bar for bar in BARS if bar.ratio == "to_path")
     assert bar.judge(rows)["met"] is True
