@@ -6,7 +6,6 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
 from gaea_mini.supernet.base import Active, SearchNetwork
 from gaea_mini.supernet.darts_network import DartsSupernet
 from gaea_mini.supernet.darts_space import DartsSpace
@@ -16,6 +15,8 @@ from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace, Space
+
+CELL_FORMS = {"fast": FastCell, "reference": ReferenceCell}
 
 
 class Reduction(nn.Module):
@@ -45,17 +46,13 @@ class Supernet(SearchNetwork):
     def build(
         self, space: CellSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
-        if self.form == "reference" and partial > 1:
-            raise InputError("partial channels: only the fast form has them")
+        cell = CELL_FORMS[self.form]
         layers: list[nn.Module] = []
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
                 layers.append(Reduction(width // 2, width))
-            if self.form == "fast":
-                layers += [FastCell(space, width, partial) for _ in range(cells)]
-            else:
-                layers += [ReferenceCell(space, width) for _ in range(cells)]
+            layers += [cell(space, width, partial) for _ in range(cells)]
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False), batch_norm(channels)
         )
@@ -73,17 +70,12 @@ class Supernet(SearchNetwork):
         """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O).
 
         ``active`` and ``constant_rest`` are for methods that sample; see ``FastCell``.
-        The reference form computes every operation, whatever its weight.
         """
         chosen = None if active is None else active[0]
         x = self.stem(x)
         for layer in self.layers:
-            if isinstance(layer, Reduction):
-                x = layer(x)
-            elif self.form == "fast":
-                x = layer(x, theta[0], chosen, constant_rest)
-            else:
-                x = layer(x, theta[0])
+            reduces = isinstance(layer, Reduction)
+            x = layer(x) if reduces else layer(x, theta[0], chosen, constant_rest)
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)
 
