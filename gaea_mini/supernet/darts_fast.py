@@ -42,10 +42,21 @@ class FastDartsCell(ReferenceDartsCell):
         channels = self.edges[0].split  # those that are mixed, those that pass by
         zeros = nothing.split(channels, dim=1)
         mixed, passing = ([Sum() for _ in range(self.space.nodes)] for _ in range(2))
+        idle = None
+        if constant_rest and active is not None:
+            idle = self._idle_weights(theta, active)
+
+        def node(t: int) -> Tensor:
+            if idle is not None:  # once a node, not once an operation
+                mixed[t].add(idle[self.space.entering[t - 2]].sum().expand_as(zeros[0]))
+            return self._node(mixed[t], passing[t], zeros)
+
         for source in range(self.space.nodes - 1):
             if source >= 2:
-                nodes.append(self._node(mixed[source], passing[source], zeros))
-            first, others = nodes[source].split(channels, dim=1)
+                nodes.append(node(source))
+            first = others = nodes[source]
+            if self.partial > 1:
+                first, others = first.split(channels, dim=1)
             stride = self.place.stride(source)
             shared = Shared(first, stride)
             for e, (s, t) in enumerate(self.space.edges):
@@ -53,12 +64,17 @@ class FastDartsCell(ReferenceDartsCell):
                     for o, weight in enumerate(theta[e].unbind()):
                         if active is None or o in active[e]:
                             self._add(mixed[t], shared, e, o, weight)
-                        elif constant_rest:
-                            mixed[t].add(weight.expand_as(zeros[0]))
                     if self.partial > 1:
                         passing[t].add(pass_by(others, stride), theta[e].sum())
-        nodes.append(self._node(mixed[-1], passing[-1], zeros))
+        nodes.append(node(self.space.nodes - 1))
         return torch.cat(nodes[2:], dim=1)
+
+    def _idle_weights(self, theta: Tensor, active: Active) -> Tensor:
+        """For each edge the sum of its weights that were not computed, (E,)."""
+        mask = torch.ones_like(theta)
+        for row, chosen in zip(mask, active, strict=True):
+            row[list(chosen)] = 0
+        return (theta * mask).sum(dim=1)
 
     def _add(
         self, total: "Sum", shared: "Shared", e: int, o: int, weight: Tensor

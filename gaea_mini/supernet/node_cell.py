@@ -103,7 +103,9 @@ class ReferenceNodeCell(nn.Module):
         constant_rest: bool,
     ) -> Tensor:
         """The weighted sum of a node's operations, on the channels that are mixed."""
-        first, others = x.split(self.split, dim=1)
+        # A split of all channels would make a copy in the backward pass, and lose
+        # the order in memory.
+        first, *others = x.split(self.split, dim=1) if self.partial > 1 else [x]
         total = first.new_zeros(())
         for o, operation in enumerate(operations.children()):
             if chosen is None or o in chosen:
@@ -112,7 +114,7 @@ class ReferenceNodeCell(nn.Module):
                 total = total + theta[o]
         if self.partial == 1:
             return total
-        return shuffle(torch.cat([total, others], dim=1), self.partial)
+        return shuffle(torch.cat([total, *others], dim=1), self.partial)
 
 
 class FastNodeCell(ReferenceNodeCell):
