@@ -28,6 +28,8 @@ def drawn_edges(
     """A node: the sum of what is drawn on the edges that enter it."""
     parts, rest = [], theta.new_zeros(())
     for e in entering:
+        if not active[e]:  # an edge that the genotype does not keep
+            continue
         (o,) = active[e]
         operation = cell.edges[e].operations[o]
         if constant_rest:

@@ -1,7 +1,7 @@
 """What the search spaces have in common, and what their networks have in common."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -98,6 +98,8 @@ class SearchNetwork(nn.Module):
       partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
+    forms: ClassVar[dict[str, Any]]  # name -> class of the cell
+
     def __init__(
         self,
         space: Any,
@@ -109,8 +111,9 @@ class SearchNetwork(nn.Module):
         partial: int = 1,
     ):
         super().__init__()
-        if form not in ("fast", "reference"):
-            raise InputError(f"form is {form!r}; it must be 'fast' or 'reference'")
+        if form not in self.forms:
+            known = " or ".join(map(repr, self.forms))
+            raise InputError(f"form is {form!r}; it must be {known}")
         self.form = form
         width = self.build(space, inputs, channels, cells, partial)
         self.classifier = nn.Linear(width, classes)

@@ -39,6 +39,8 @@ class DartsSupernet(SearchNetwork):
     All cells of a kind share a row of theta. There are 3 N + 2 cells; see ``places``.
     """
 
+    forms = DARTS_FORMS
+
     def build(
         self, space: DartsSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:

@@ -43,6 +43,8 @@ class Supernet(SearchNetwork):
     All cells share theta. As in NAS-Bench-201 the stages have C, 2C and 4C channels.
     """
 
+    forms = CELL_FORMS
+
     def build(
         self, space: CellSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:

@@ -143,6 +143,8 @@ class NodeSupernet(SearchNetwork):
     All cells share W. The stages have C, 2C and 4C channels a node.
     """
 
+    forms = NODE_FORMS
+
     def build(
         self, space: NodeSpace, inputs: int, channels: int, cells: int, partial: int
     ) -> int:
