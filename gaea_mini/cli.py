@@ -142,7 +142,9 @@ def run_methods(options: argparse.Namespace) -> None:
         print(f"{name}  ({SOURCES[name]})")
         print(f"  relaxation  {built.relaxation}")
         print(f"  update      {built.update}")
-        print(f"  objective   {built.objective}, warm-up {built.warm_up} epochs")
+        print(
+            f"  objective   {built.objective}, warm-up {built.warm_up:g} of the epochs"
+        )
     print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
 
 
