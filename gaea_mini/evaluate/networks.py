@@ -237,11 +237,13 @@ def build_network(
     Raises:
       InputError: a genotype of another space, or an auxiliary head where there is none.
     """
-    size: tuple[Any, ...] = (inputs, classes, channels, cells)
+    size = (inputs, classes, channels, cells)
     if isinstance(space, DartsSpace):
-        return AloneNetwork(space, genotype, *size, auxiliary=auxiliary)
+        return AloneNetwork(space, genotype, *size, auxiliary)
     if auxiliary:
-        raise InputError(f"networks of {space.name} have no auxiliary head; set it to 0")
+        raise InputError(
+            f"networks of {space.name} have no auxiliary head; set it to 0"
+        )
     if isinstance(space, NodeSpace):
         return NodeNetwork(space, genotype, *size)
     return CellNetwork(space, genotype, *size)

@@ -87,7 +87,9 @@ class TrainingRecipe:
             if done < self.warm_up:
                 return self.lr * (1 / 25 + (1 - 1 / 25) * done / self.warm_up)
             done = (done - self.warm_up) / (1 - self.warm_up)
-        return self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * done)) / 2
+        return (
+            self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * done)) / 2
+        )
 
 
 NASBENCH201 = TrainingRecipe()
