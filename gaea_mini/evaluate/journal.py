@@ -97,7 +97,7 @@ class Journal:
         if found[0] != json.loads(json.dumps(heading)):
             raise InputError(
                 f"{self.path} was begun with another recipe, other data or another "
-                "version; delete it, or name another file"
+                "torch; delete it, or name another file"
             )
         bad = [number for number, row in enumerate(found, 1) if row is None]
         if bad and not repair:
