@@ -5,7 +5,7 @@ from gaea_mini.evaluate.classes import classes, network_class
 from gaea_mini.evaluate.nasbench201 import NasBench201
 from gaea_mini.evaluate.networks import build_network, count
 from gaea_mini.evaluate.signal import Components, Order, components, order_of_best
-from gaea_mini.evaluate.table import Table, load_table
+from gaea_mini.evaluate.trained import TrainedTable, load_table
 from gaea_mini.evaluate.training import TRAININGS, TrainingRecipe
 
 __all__ = [
@@ -13,7 +13,7 @@ __all__ = [
     "Components",
     "NasBench201",
     "Order",
-    "Table",
+    "TrainedTable",
     "Training",
     "TrainingRecipe",
     "build_network",

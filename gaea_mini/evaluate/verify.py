@@ -9,7 +9,7 @@ import numpy as np
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.benchmark import Benchmark, train_row
 from gaea_mini.evaluate.signal import components
-from gaea_mini.evaluate.table import Table
+from gaea_mini.evaluate.trained import TrainedTable
 from gaea_mini.evaluate.training import TrainingRecipe
 
 
@@ -34,7 +34,9 @@ class Check:
         return abs(self.expected - self.found)
 
 
-def verify(table: Table, cells: int, seed: int, draw: int = 0) -> Iterator[Check]:
+def verify(
+    table: TrainedTable, cells: int, seed: int, draw: int = 0
+) -> Iterator[Check]:
     """Train some classes again with one of the table's seeds, drawn at random.
 
     On the machine class that made the table a check is equal. Elsewhere sums are added
@@ -68,7 +70,7 @@ def verify(table: Table, cells: int, seed: int, draw: int = 0) -> Iterator[Check
         )
 
 
-def tolerance(table: Table, cells: int) -> float:
+def tolerance(table: TrainedTable, cells: int) -> float:
     r"""Points by which a training may differ from the table on another machine.
 
     Two trainings of a cell differ by a normal number with variance 2 sigma_w^2. The
