@@ -86,7 +86,7 @@ class Journal:
         whole = content.rfind(b"\n") + 1
         if whole < len(content):
             self.file.truncate(whole)
-        lines = content[:whole].splitlines()
+        lines = content[:whole].split(b"\n")[:-1]
         found = [_decode(line) for line in lines]
         if not found:
             self._write(heading)
