@@ -227,7 +227,7 @@ class _State:
             return None
         self.network.eval()
         right = 0
-        for pictures, labels in zip(x.split(1000), y.split(1000), strict=True):
+        for pictures, labels in zip(x.split(500), y.split(500), strict=True):
             logits, _ = self.network(pictures.permute(0, 3, 1, 2))
             right += int((logits.argmax(dim=1) == labels).sum())
         return 100 * right / len(y)
