@@ -85,7 +85,7 @@ def order_of_best(
     would look surer than it is.
 
     Args:
-      accuracies: (cells, S), percent.
+      accuracies: (cells, S), percent; at least two seeds.
       top: how many to list.
       draws: of all true means.
       seed: of the draws.
@@ -94,7 +94,8 @@ def order_of_best(
     means = accuracies.mean(axis=1)
     rows = np.argsort(-means, kind="stable")[:top]
     centre = means.mean() + parts.reliability * (means - means.mean())
-    spread = np.sqrt(parts.reliability) * parts.error
+    # Never quite 0: without any signal the order is by chance, not a tie.
+    spread = max(np.sqrt(parts.reliability) * parts.error, 1e-9)
     noise = np.random.default_rng(seed).normal(size=(draws, len(means)))
     true = centre + spread * noise  # (draws, cells)
     ranks = 1 + (true[:, None, :] > true[:, rows, None]).sum(axis=2)  # (draws, top)
