@@ -181,6 +181,8 @@ def build(
                     count += 1
                     watch(count, len(tasks))
         except InputError as error:
+            if not count:
+                raise
             raise InputError(
                 f"{error}; the {count} rows that are done are in {journal}, and the "
                 "same command goes on from there"
