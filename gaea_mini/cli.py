@@ -158,7 +158,8 @@ def run_spaces(options: argparse.Namespace) -> None:
 
 def run_records(options: argparse.Namespace) -> None:
     """Run recipes, resuming where they stopped."""
-    from gaea_mini.recipes import RECIPES, Kitchen, recipe_named
+    from gaea_mini.kitchen import Kitchen
+    from gaea_mini.recipes import RECIPES, recipe_named
 
     names = options.names or list(RECIPES)
     for name in names:
