@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gaea_mini
+from gaea_mini.cli_benchmark import add_benchmark
 from gaea_mini.cli_search import (
     HelpWithDefaults,
     add_search,
@@ -81,6 +82,7 @@ def build_parser() -> Parser:
     spaces = commands.add_parser("spaces", help="list the search spaces")
     spaces.set_defaults(run=run_spaces)
     _add_records(commands)
+    add_benchmark(commands)
     return parser
 
 
