@@ -197,9 +197,17 @@ def test_every_method_with_every_objective(run, tmp_path, method, objective):
     if method == "enas" and len(objective) > 1:
         assert answer.status == 2 and "use passes=2" in answer.err[0]
         return
+    if method == "darts-2nd" and objective[0] == "single-level":
+        assert answer.status == 2
+        assert answer.err == [
+            "gaea_mini: darts-2nd: the second order is of a bilevel objective"
+        ]
+        return
     assert answer.status == 0
     config = Run.load(file).config
     assert (config["method"], config["objective"]) == (method, objective[0])
+    if objective[0] == "bilevel":
+        assert config["order"] == (2 if method == "darts-2nd" else 1)
     assert config["update"]["lr"] == 1.0
     if objective[0] == "single-level":
         assert config["passes"] == (1 if len(objective) > 1 else 2)
@@ -361,8 +369,8 @@ WRONG = {
         "--space=nas",
     ),
     "all warm-up": (
-        "a warm-up of 15 epochs leaves none of the 2 for theta",
-        *(*SMALL, "--method=pc-darts", "--channels=4"),
+        "a warm-up of 2 epochs leaves none of the 2 for theta",
+        *(*SMALL, "--warm-up=1"),
     ),
     "unknown method": ("no method 'snas'; there are darts", *SMALL, "--method=snas"),
     "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
@@ -380,8 +388,36 @@ WRONG = {
         "--order is of --objective bilevel",
         *(*SMALL, "--objective=single-level", "--order=2"),
     ),
-    "warm-up": ("warm_up must be 0 or more", *SMALL, "--warm-up=-1"),
-    "perturbation": ("perturbation lie in", *SMALL, "--perturbation=nan"),
+    "order of the second order": (
+        "darts-2nd is of order 2 already: leave --order out",
+        *(*SMALL, "--method=darts-2nd", "--order=1"),
+    ),
+    "warm-up": ("warm_up is -1.0; it must be in", *SMALL, "--warm-up=-1"),
+    "precision": ("no precision 'half'; there are", *SMALL, "--precision=half"),
+    "half precision on the CPU": (
+        "float16 needs a CUDA device; take bfloat16 on the CPU",
+        *(*SMALL, "--device=cpu", "--precision=float16"),
+    ),
+    "half precision in the second order": (
+        "which bfloat16 rounds away; take float32",
+        *(*SMALL, "--order=2", "--precision=bfloat16"),
+    ),
+    "nothing to skip": (
+        "gdas draws one operation an edge and computes no other",
+        *(*SMALL, "--method=gdas", "--skip-below=0.001"),
+    ),
+    "skip below 0": ("skip_below is -1.0; it must", *SMALL, "--skip-below=-1"),
+    "skip below nan": ("skip_below is nan; it must", *SMALL, "--skip-below=nan"),
+    "skip all": ("and below 0.333 where there", *SMALL, "--skip-below=0.4"),
+    "compile what is drawn": (
+        "every draw would be compiled anew; leave it out",
+        *(*SMALL, "--method=gdas", "--compile"),
+    ),
+    "compile what is skipped": (
+        "compile and skip_below do not go together",
+        *(*SMALL, "--compile", "--skip-below=0.001"),
+    ),
+    "perturbation": ("perturbation is nan; it must be", *SMALL, "--perturbation=nan"),
     "lr of theta 0": ("lr_theta is 0.0; it must be", *SMALL, "--lr-theta=0"),
     "lr of theta below 0": ("lr_theta is -1.0; it must be", *SMALL, "--lr-theta=-1"),
     "lr of theta nan": ("lr_theta is nan; it must be", *SMALL, "--lr-theta=nan"),

@@ -114,8 +114,12 @@ def test_methods_by_name():
     for name in METHODS:
         assert method(name).name == name
         first = not name.endswith(("gdas", "enas"))
-        assert method(name).objective == Bilevel(theta_first=first)
-    with pytest.raises(InputError, match="no method 'nas'; there are darts, darts-sgd"):
+        order = 2 if name == "darts-2nd" else 1
+        assert method(name).objective == Bilevel(order, theta_first=first)
+    assert method("darts-2nd") == replace(
+        darts(), name="darts-2nd", objective=Bilevel(order=2)
+    )
+    with pytest.raises(InputError, match="no method 'nas'; there are darts, darts-2nd"):
         method("nas")
 
 

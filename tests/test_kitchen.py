@@ -7,16 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gaea_mini import kitchen as kitchens
 from gaea_mini import recipes
 from gaea_mini.errors import InputError
-from gaea_mini.recipes import GRIDS, REPORT_SEEDS, TUNING_SEEDS, Kitchen, Recipe
-from gaea_mini.search import PRESETS, Run
+from gaea_mini.kitchen import Kitchen
+from gaea_mini.recipes import COARSE, FAMILY, FINE, RECIPES, Recipe
+from gaea_mini.search import METHODS, PRESETS, Run, SingleLevel, method
 from gaea_mini.supernet import space
 
 TINY = replace(
     PRESETS["tiny"], channels=2, pictures=100, batch=8, epochs=1, schedule_epochs=2
 )
 WHERE = space("nasbench201").without("none")
+GRIDS = FINE.grids
+TUNING_SEEDS = FINE.seeds
+REPORT_SEEDS = tuple(range(10))
 
 
 def quiet(_: str) -> None:
@@ -53,13 +58,13 @@ class Oven:
         )
         monkeypatch.setitem(recipes.RECIPES, "test", recipe)
         self.quality = quality
-        monkeypatch.setattr(recipes, "cached_search", self.search)
+        monkeypatch.setattr(kitchens, "cached_search", self.search)
 
     def search(self, task, cache):
         self.done.append((task.method, task.lr, task.seed))
         # In the table (see conftest) more 3x3 convolutions are better: there the
         # smallest step of all is the best one.
-        convolutions = 6 if task.lr == GRIDS[task.method][0] else 0
+        convolutions = 6 if task.lr == method(task.method).update.lr else 0
         cell = WHERE.format([2] * convolutions + [0] * (6 - convolutions))
         return made_up_run(task, self.quality(task.lr, task.seed), cell)
 
@@ -73,16 +78,37 @@ def peak_at(best):
 
 
 def test_tuning_and_reporting_share_no_seed():
-    assert TUNING_SEEDS == (100, 101, 102, 103, 104)
-    assert REPORT_SEEDS == tuple(range(10))
-    assert not set(TUNING_SEEDS) & set(REPORT_SEEDS)
+    for recipe in RECIPES.values():
+        assert recipe.seeds == tuple(range(len(recipe.seeds)))
+        assert min(recipe.tuning.seeds) >= 100 > max(recipe.seeds)
 
 
-def test_all_grids_start_with_four_steps_upwards():
-    assert len({len(grid) for grid in GRIDS.values()}) == 1
-    assert GRIDS["darts"][0] == 3e-4 and GRIDS["gaea-darts"][0] == 0.1
-    for grid in GRIDS.values():
-        assert all(2.9 < b / a < 3.5 for a, b in zip(grid, grid[1:], strict=False))
+@pytest.mark.parametrize("tuning", [FINE, COARSE], ids=["fine", "coarse"])
+def test_grids_rise_evenly_from_the_published_steps(tuning):
+    for name, first in tuning.grids.items():
+        assert first[0] == method(name).update.lr, "the published step"
+        grid = list(first)
+        while len(grid) < tuning.most:
+            grid = tuning.longer(grid)
+        factor = 10 ** (1 / tuning.per_decade)
+        for a, b in zip(grid, grid[1:], strict=False):
+            assert b / a == pytest.approx(factor, rel=0.1)
+
+
+def test_rivals_of_gaea_try_no_fewer_steps_than_it_does():
+    for tuning in (FINE, COARSE):
+        for name, grid in tuning.grids.items():
+            ours = tuning.grids.get(f"gaea-{name}", grid)
+            assert len(grid) >= len(ours)
+
+
+def test_the_family_is_every_published_method():
+    assert set(FAMILY) == set(METHODS) - {"darts-sgd", "darts-projected"}
+    for name in ("compact_family", "nasbench201_family"):
+        recipe = RECIPES[name]
+        assert recipe.methods == FAMILY and recipe.budget == PRESETS["cpu"]
+        known = {*recipe.tuning.grids, *recipe.borrowed, "rs-ws"}
+        assert known == set(FAMILY), "a method without a step, or one too many"
 
 
 @pytest.mark.parametrize("best", GRIDS["gaea-darts"][:-1])
@@ -156,7 +182,7 @@ def test_the_grid_ends_at_last(tmp_path, monkeypatch):
     oven = Oven(monkeypatch, lambda lr, seed: float(np.log10(lr)) + 10)
     (choice,) = oven.cook(tmp_path)["steps"]
     grid = [score["lr"] for score in choice["scores"]]
-    assert len(grid) == recipes.MOST_STEPS and choice["chosen"] == grid[-1]
+    assert len(grid) == FINE.most and choice["chosen"] == grid[-1]
     assert all(2.9 < b / a < 3.5 for a, b in zip(grid, grid[1:], strict=False))
 
 
@@ -192,7 +218,9 @@ def test_steps_that_another_recipe_chose_are_used_as_they_are(tmp_path, monkeypa
     oven = Oven(monkeypatch, peak_at(1.0), ("darts", "gaea-darts"))
     before = oven.cook(tmp_path)["steps"]
     follower = replace(
-        recipes.RECIPES["test"], objectives=("single-level",), steps_of="test"
+        recipes.RECIPES["test"],
+        objectives=("single-level",),
+        borrowed={name: ("test", name) for name in ("darts", "gaea-darts")},
     )
     monkeypatch.setitem(recipes.RECIPES, "follower", follower)
     oven.done.clear()
@@ -201,7 +229,7 @@ def test_steps_that_another_recipe_chose_are_used_as_they_are(tmp_path, monkeypa
     assert record["steps"] == before
     chosen = {choice["method"]: choice["chosen"] for choice in before}
     assert oven.done == [
-        (method, chosen[method], seed) for method in chosen for seed in range(10)
+        (name, chosen[name], seed) for name in chosen for seed in range(10)
     ]
 
 
@@ -213,7 +241,9 @@ def test_steps_that_another_recipe_has_not_chosen_are_missed(
     record, tmp_path, monkeypatch
 ):
     Oven(monkeypatch, peak_at(1.0))
-    follower = replace(recipes.RECIPES["test"], steps_of="leader")
+    follower = replace(
+        recipes.RECIPES["test"], borrowed={"gaea-darts": ("leader", "gaea-darts")}
+    )
     monkeypatch.setitem(recipes.RECIPES, "follower", follower)
     (tmp_path / "records").mkdir()
     if record is not None:
@@ -221,6 +251,25 @@ def test_steps_that_another_recipe_has_not_chosen_are_missed(
     kitchen = Kitchen(tmp_path / "records", tmp_path / "cache", jobs=1)
     with pytest.raises(InputError, match="leader.json has no .* run the recipe leader"):
         kitchen.cook("follower", quiet)
+
+
+def test_a_method_borrows_within_its_recipe_and_a_frozen_one_has_no_step(
+    tmp_path, monkeypatch
+):
+    oven = Oven(
+        monkeypatch,
+        peak_at(1e-3),
+        ("darts", "darts-2nd", "rs-ws"),
+        borrowed={"darts-2nd": ("test", "darts")},
+        seeds=(0, 1),
+    )
+    record = oven.cook(tmp_path)
+    first, second, frozen = record["steps"]
+    assert first["chosen"] == 1e-3
+    assert second == {**first, "method": "darts-2nd"}
+    assert frozen["scores"] == frozen["seeds"] == [] and frozen["method"] == "rs-ws"
+    runs = [(name, seed) for name, _, seed in oven.done if name != "darts"]
+    assert runs == [("darts-2nd", 0), ("darts-2nd", 1), ("rs-ws", 0), ("rs-ws", 1)]
 
 
 def test_a_recipe_that_needs_the_table_says_so_before_any_search(tmp_path, monkeypatch):
@@ -244,16 +293,22 @@ def test_every_recipe_can_be_prepared(name):
     """Spaces, operations, methods, objectives and pictures that there are."""
     recipe = recipes.recipe_named(name)
     kitchen = Kitchen()
-    for method in recipe.methods:
+    for name in recipe.methods:
         for objective in recipe.objectives:
-            task = kitchen._task(recipe, method, GRIDS[method][0], objective, 0)
+            lr = method(name).update.lr
+            task = kitchen._task(recipe, name, lr, objective, 0)
             if recipe.source != "fashion":
                 task = replace(task, source="fashion")
-            where, data, chosen, budget = recipes.prepare(task)
+            where, data, chosen, budget = kitchens.prepare(task)
             assert len(data.x) == budget.pictures
             assert data.x.shape[1] == budget.size
-            assert chosen.name == method and chosen.objective.name == objective
-            assert chosen.update.lr == GRIDS[method][0]
+            assert chosen.name == name and chosen.update.lr == lr
+            published = method(name)
+            if objective == "bilevel":  # order, and who steps first, are the method's
+                assert chosen.objective == published.objective
+            else:
+                assert chosen.objective == SingleLevel()
+            assert chosen.warm_up == published.warm_up
             assert "none" not in where.operations
 
 
@@ -263,11 +318,10 @@ def test_every_recipe_can_be_prepared(name):
 @pytest.fixture
 def small(monkeypatch):
     """A recipe of real, tiny searches: four steps and one of them to report."""
-    monkeypatch.setattr(recipes, "TUNING_SEEDS", (100, 101, 102))
-    monkeypatch.setattr(recipes, "REPORT_SEEDS", (0, 1))
-    monkeypatch.setattr(recipes, "MOST_STEPS", 4)
     recipe = Recipe(
-        "A test.", "compact", (), "fashion", ("bilevel",), ("gaea-darts",), TINY
+        *("A test.", "compact", (), "fashion", ("bilevel",), ("gaea-darts",), TINY),
+        tuning=replace(FINE, seeds=(100, 101, 102), most=4),
+        seeds=(0, 1),
     )
     monkeypatch.setitem(recipes.RECIPES, "test", recipe)
 
@@ -275,7 +329,7 @@ def small(monkeypatch):
 @pytest.mark.slow
 def test_a_recipe_is_resumed_and_never_repeats_a_search(small, tmp_path, monkeypatch):
     kitchen = Kitchen(tmp_path / "records", tmp_path / "cache", jobs=1)
-    searches, real = [], recipes.search
+    searches, real = [], kitchens.search
 
     def counted(*arguments, **options):
         searches.append(arguments)
@@ -283,7 +337,7 @@ def test_a_recipe_is_resumed_and_never_repeats_a_search(small, tmp_path, monkeyp
             raise KeyboardInterrupt
         return real(*arguments, **options)
 
-    monkeypatch.setattr(recipes, "search", counted)
+    monkeypatch.setattr(kitchens, "search", counted)
     with pytest.raises(KeyboardInterrupt):
         kitchen.cook("test", quiet)
     assert not (tmp_path / "records" / "test.json").exists()
@@ -302,28 +356,28 @@ def test_a_recipe_is_resumed_and_never_repeats_a_search(small, tmp_path, monkeyp
 
 
 def test_a_search_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path):
-    task = recipes.Task(
+    task = kitchens.Task(
         *("compact", (), "fashion", "gaea-darts", 1.0, "bilevel"),
         replace(TINY, epochs=3),
         0,
     )
-    straight = recipes.cached_search(task, str(tmp_path))
+    straight = kitchens.cached_search(task, str(tmp_path))
     (file,) = tmp_path.iterdir()
     file.unlink()
-    where, data, chosen, budget = recipes.prepare(task)
-    for run in recipes.search(
+    where, data, chosen, budget = kitchens.prepare(task)
+    for run in kitchens.search(
         where, data, chosen, budget, 0, checkpoint=file.with_suffix(".pt")
     ):
         if run.epoch == 2:
             break
     assert file.with_suffix(".pt").exists()
-    resumed = recipes.cached_search(task, str(tmp_path))
+    resumed = kitchens.cached_search(task, str(tmp_path))
     assert resumed.theta == straight.theta and resumed.loss_w == straight.loss_w
     assert [path.name for path in tmp_path.iterdir()] == [file.name]
 
 
 def test_tasks_that_differ_have_files_of_their_own(tmp_path):
-    task = recipes.Task("compact", (), "fashion", "darts", 0.1, "bilevel", TINY, 0)
+    task = kitchens.Task("compact", (), "fashion", "darts", 0.1, "bilevel", TINY, 0)
     tasks = [
         task,
         replace(task, seed=1),
@@ -334,7 +388,7 @@ def test_tasks_that_differ_have_files_of_their_own(tmp_path):
         replace(task, budget=replace(TINY, channels=3)),
     ]
     for count, one in enumerate(tasks, start=1):
-        run = recipes.cached_search(one, str(tmp_path))
+        run = kitchens.cached_search(one, str(tmp_path))
         assert len(list(tmp_path.iterdir())) == count
         assert run.config["seed"] == one.seed
         assert run.config["update"]["lr"] == one.lr
