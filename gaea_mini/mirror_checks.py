@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from gaea_mini.checks import Case, Check, Function, compare
-from gaea_mini.simplex import Valleys, kl, prox, softmax, stationarity_bound
+from gaea_mini.simplex import kl, softmax
+from gaea_mini.simplex.stationary import Valleys, prox, stationarity_bound
 
 
 def _weights(rng: np.random.Generator, k: int) -> Any:

@@ -7,7 +7,9 @@ import pytest
 
 from gaea_mini import mirror_checks as check
 from gaea_mini.show import mirror_plots as plots
-from gaea_mini.simplex import ENTROPY, EUCLID, Valleys, bregman, kl, uniform
+from gaea_mini.simplex import kl, uniform
+from gaea_mini.simplex.mirror import ENTROPY, EUCLID, bregman
+from gaea_mini.simplex.stationary import Valleys
 
 
 def forgets_the_tangent(u, v):

@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 from gaea_mini.show.plots import DASHES, figure, plot_style
 from gaea_mini.show.simplex_plots import ARM_LOOK, CORNERS, legend_above, on_triangle
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, RULE
-from gaea_mini.simplex import ENTROPY, EUCLID, Valleys, bregman
+from gaea_mini.simplex.mirror import ENTROPY, EUCLID, bregman
+from gaea_mini.simplex.stationary import Valleys
 
 MAP_LOOK: dict[str, dict[str, Any]] = {
     ENTROPY.name: ARM_LOOK["EG"],

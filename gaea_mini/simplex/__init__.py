@@ -1,21 +1,14 @@
-"""The simplex: weights, steps, mirror maps and small problems, with NumPy only.
+"""The simplex: weights, steps and convex problems, with NumPy only.
 
 theta   weights, shape (..., O), rows on the simplex
 alpha   logits, same shape; theta = softmax(alpha)
 lr      step size eta
+
+The theory of chapters 2 and 3 is in ``simplex.mirror`` and ``simplex.stationary``.
 """
 
 from gaea_mini.simplex.bounds import eg_bound, eg_bound_lr, pgd_bound, pgd_bound_lr
 from gaea_mini.simplex.geometry import entropy, kl, project, softmax, uniform
-from gaea_mini.simplex.mirror import (
-    ENTROPY,
-    EUCLID,
-    MirrorMap,
-    bregman,
-    mirror_bound,
-    mirror_step,
-    regret,
-)
 from gaea_mini.simplex.problems import LeastSquares, LinearLoss, Problem, Quadratic
 from gaea_mini.simplex.runs import (
     ARMS,
@@ -26,17 +19,6 @@ from gaea_mini.simplex.runs import (
     steps_to,
     walk,
 )
-from gaea_mini.simplex.stationary import (
-    GAMMA,
-    Valleys,
-    descend,
-    gamma_needed,
-    proved_bound,
-    prox,
-    stationarity,
-    stationarity_bound,
-    stationarity_lr,
-)
 from gaea_mini.simplex.steps import eg_step, logit_step, projected_step
 
 __all__ = ["ARMS", "LR_GRID", "REPORT_SEEDS", "TUNING_SEEDS"]
@@ -45,7 +27,3 @@ __all__ += ["best_lr", "steps_to", "walk"]
 __all__ += ["eg_bound", "eg_bound_lr", "pgd_bound", "pgd_bound_lr"]
 __all__ += ["eg_step", "logit_step", "projected_step"]
 __all__ += ["entropy", "kl", "project", "softmax", "uniform"]
-__all__ += ["ENTROPY", "EUCLID", "MirrorMap"]
-__all__ += ["bregman", "mirror_bound", "mirror_step", "regret"]
-__all__ += ["GAMMA", "Valleys", "descend", "gamma_needed", "prox", "stationarity"]
-__all__ += ["proved_bound", "stationarity_bound", "stationarity_lr"]

@@ -7,21 +7,23 @@ from hypothesis import strategies as st
 
 from gaea_mini.errors import InputError
 from gaea_mini.simplex import (
-    ENTROPY,
-    EUCLID,
-    bregman,
     eg_bound,
     eg_bound_lr,
     eg_step,
     kl,
-    mirror_bound,
-    mirror_step,
     pgd_bound,
     pgd_bound_lr,
     project,
     projected_step,
-    regret,
     uniform,
+)
+from gaea_mini.simplex.mirror import (
+    ENTROPY,
+    EUCLID,
+    bregman,
+    mirror_bound,
+    mirror_step,
+    regret,
 )
 
 MAPS = pytest.mark.parametrize("phi", [ENTROPY, EUCLID], ids=lambda phi: phi.name)

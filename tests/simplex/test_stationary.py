@@ -7,19 +7,17 @@ import numpy as np
 import pytest
 
 from gaea_mini.errors import InputError
-from gaea_mini.simplex import (
+from gaea_mini.simplex import eg_step, kl, uniform
+from gaea_mini.simplex.stationary import (
     GAMMA,
     Valleys,
     descend,
-    eg_step,
     gamma_needed,
-    kl,
     proved_bound,
     prox,
     stationarity,
     stationarity_bound,
     stationarity_lr,
-    uniform,
 )
 
 RNG = np.random.default_rng(0)
@@ -242,14 +240,23 @@ def test_the_proved_bound_is_smallest_at_its_own_step():
     assert least == pytest.approx(math.sqrt(2) * stationarity_bound(*about))
     for part in (0.5, 0.9, 1.1, 2.0):
         assert proved_bound(*about, part * best) > least
+    # With half of its second term, the paper's step and constant would follow.
+    lr = stationarity_lr(*about)
+    halved = proved_bound(*about, lr) - gamma * lr * size
+    assert halved == pytest.approx(stationarity_bound(*about))
 
 
 @pytest.mark.parametrize("m", [0.5, 3.0])
 def test_convex_in_each_block_does_not_make_it_jointly_so(m):
-    # Eq. (eq-product)
-    for gamma in (0.0, 0.9 * m, m):
+    # Eq. (eq-product), and Eq. (eq-angle), which holds from gamma = m on and not below
+    x = np.array([1.0, -1.0])
+    for gamma in (0.6 * m, 0.9 * m, m, 2 * m):
         values = np.linalg.eigvalsh([[gamma, m], [m, gamma]])
         np.testing.assert_allclose(values, [gamma - m, gamma + m])
+        prox_matrix = [[2 * gamma, m], [m, 2 * gamma]]
+        hat = np.linalg.solve(prox_matrix, 2 * gamma * x)
+        ratio = m * x[::-1] @ (x - hat) / (gamma * np.sum((x - hat) ** 2))
+        assert ratio == pytest.approx(2 - m / gamma)
 
 
 @pytest.mark.parametrize(
