@@ -181,6 +181,9 @@ def stationarity(
 
     Returns:
         Delta, shape (S,).
+
+    Raises:
+        InputError: gamma is so small that the prox need not be unique.
     """
     lam = 1 / (2 * gamma)
     u, q = prox(problem, w, theta, lam)
