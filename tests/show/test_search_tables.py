@@ -344,11 +344,14 @@ def test_a_committed_record_keeps_its_promises(name: str) -> None:
             for score in step["scores"]
             if len(score["accuracy_rounded"]) == len(step["seeds"])
         ]
+        if step["method"] == "rs-ws":  # no step in theta, so nothing to choose
+            assert step["scores"] == [] and step["seeds"] == []
+            continue
         assert step["chosen"] == max(complete, key=scores.__getitem__)
     groups: dict[Any, list[int]] = {}
     for run in record["runs"]:
         config = run["config"]
-        arm = config["method"], config["objective"], config["update"]["lr"]
+        arm = config["method"], config["objective"], config["update"].get("lr")
         groups.setdefault(arm, []).append(config["seed"])
         theta = np.array(run["theta"])
         np.testing.assert_allclose(theta.sum(axis=-1), 1, atol=1e-4)
@@ -356,4 +359,5 @@ def test_a_committed_record_keeps_its_promises(name: str) -> None:
         entropy = -(theta * logs).sum(axis=-1).mean(axis=(1, 2))
         np.testing.assert_allclose(entropy, run["entropy"], atol=2e-3)
         assert "none" not in config["operations"]
-    assert all(sorted(seeds) == list(range(10)) for seeds in groups.values())
+    reported = list(range(3 if name.endswith("_family") else 10))
+    assert all(sorted(seeds) == reported for seeds in groups.values())
