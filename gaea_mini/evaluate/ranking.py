@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from scipy import stats
 from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
@@ -61,26 +62,27 @@ def kendall(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) ->
     A are tied in a only and B in b only. 1 is the same order, -1 the opposite one, and
     a series without any order gives nan.
 
-    >>> kendall([1, 2, 3, 4], [1, 2, 4, 3])
-    0.6666666666666666
+    >>> round(kendall([1, 2, 3, 4], [1, 2, 4, 3]), 3)
+    0.667
     """
     first, second = _pair(a, b)
-    x = np.sign(first[:, None] - first)  # (N, N)
-    y = np.sign(second[:, None] - second)
-    scale = np.sqrt(np.abs(x).sum() * np.abs(y).sum())
-    return float((x * y).sum() / scale) if scale > 0 else float("nan")
+    if first.min() == first.max() or second.min() == second.max():
+        return float("nan")
+    return float(stats.kendalltau(first, second).statistic)
 
 
 def spearman(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) -> float:
     """Spearman's rho: the correlation of the ranks; ties share their mean rank.
 
+    A series without any order gives nan.
+
     >>> round(spearman([1, 2, 3, 4], [1, 2, 4, 3]), 3)
     0.8
     """
-    first, second = (_ranks(values) for values in _pair(a, b))
-    first, second = first - first.mean(), second - second.mean()
-    scale = np.sqrt((first**2).sum() * (second**2).sum())
-    return float((first * second).sum() / scale) if scale > 0 else float("nan")
+    first, second = _pair(a, b)
+    if first.min() == first.max() or second.min() == second.max():
+        return float("nan")
+    return float(stats.spearmanr(first, second).statistic)
 
 
 def recall(scores: np.ndarray, truth: np.ndarray, k: int) -> float:
@@ -134,13 +136,6 @@ def _pair(a: Any, b: Any) -> tuple[np.ndarray, np.ndarray]:
     if not (np.isfinite(first).all() and np.isfinite(second).all()):
         raise InputError("a ranking needs finite numbers; one is not")
     return first, second
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 1; equal values share their mean rank."""
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = count.cumsum()
-    return (last - (count - 1) / 2)[place]
 
 
 def _among_best(values: np.ndarray, k: int) -> np.ndarray:
