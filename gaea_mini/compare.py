@@ -96,14 +96,11 @@ def arms(bilevel: str, single_level: str) -> tuple[Arm, ...]:
     Args:
       bilevel, single_level: recipes that chose the steps.
     """
-    ten = ("darts", "gaea-darts", "gaea-pc-darts", "gaea-gdas")
-    seeds = {name: tuple(range(10 if name in ten else 5)) for name in FAMILY}
+    five, ten = tuple(range(5)), tuple(range(10))
+    more = ("darts", "gaea-darts", "gaea-pc-darts", "gaea-gdas")
     return (
-        *(Arm(name, "bilevel", bilevel, seeds[name]) for name in FAMILY),
-        *(
-            Arm(name, "single-level", single_level, seeds[name])
-            for name in ("darts", "gaea-darts")
-        ),
+        *(Arm(n, "bilevel", bilevel, ten if n in more else five) for n in FAMILY),
+        *(Arm(n, "single-level", single_level, five) for n in ("darts", "gaea-darts")),
     )
 
 
@@ -190,7 +187,11 @@ def compare(
                     "trainings": float(np.mean([t.trainings for t in traces])),
                     "test": _at(traces, clock),
                     "regret": curve(traces, looks, best),
-                    "at_cost_of": {arm: summary(end) for arm, end in ends.items()},
+                    # None where the budget does not pay for one training each time.
+                    "at_cost_of": {
+                        arm: summary(end) if np.isfinite(end).all() else None
+                        for arm, end in ends.items()
+                    },
                 }
             )
             say(f"{name}: {rival} ({kind}): {summary(rivals[-1]['test'])}")
@@ -253,13 +254,14 @@ def differences(
                 }
             )
         drawn = random_ends[f"{method} {objective}"]
-        found.append(
-            {
-                "of": [method, objective],
-                "less": "random search",
-                **difference(list(end.values()), drawn, paired=False),
-            }
-        )
+        if np.isfinite(drawn).all():
+            found.append(
+                {
+                    "of": [method, objective],
+                    "less": "random search",
+                    **difference(list(end.values()), drawn, paired=False),
+                }
+            )
     return found
 
 
