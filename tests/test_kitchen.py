@@ -96,7 +96,8 @@ def test_grids_rise_evenly_from_the_published_steps(tuning):
             assert b / a == pytest.approx(factor, rel=0.1)
 
 
-def test_rivals_of_gaea_try_no_fewer_steps_than_it_does():
+def test_the_grids_of_rivals_of_gaea_begin_no_shorter():
+    """How many steps were tried in the end: ``test_records.py``."""
     for tuning in (FINE, COARSE):
         for name, grid in tuning.grids.items():
             ours = tuning.grids.get(f"gaea-{name}", grid)

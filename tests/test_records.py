@@ -2,11 +2,13 @@
 
 import json
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gaea_mini import kitchen as kitchens
 from gaea_mini.data import load
 from gaea_mini.evaluate import NasBench201
 from gaea_mini.kitchen import Kitchen, prepare
@@ -79,6 +81,12 @@ def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
     for step in whole["steps"]:
         assert (step["method"], step["chosen"]) in seeds
         assert not set(step["seeds"]) & set(range(10))
+        if step["method"] in RECIPES[name].borrowed:
+            origin, owner = RECIPES[name].borrowed[step["method"]]
+            assert step["rule"] == f"taken over from {origin}, method {owner}"
+            assert step["scores"] == [] == step["seeds"]
+            assert step["chosen"] == chosen_in(origin, owner)["chosen"]
+            continue
         if step["method"] == "rs-ws":
             assert step["scores"] == [] == step["seeds"], "nothing to choose"
             continue
@@ -90,16 +98,63 @@ def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
         assert step["chosen"] == max(means, key=means.__getitem__)
 
 
-def test_a_recipe_still_asks_for_the_searches_that_were_recorded() -> None:
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_still_asks_for_the_searches_that_were_recorded(
+    name, request, monkeypatch
+) -> None:
     """So that a reader who runs the recipe gets the same."""
-    name, kitchen = "compact_family", Kitchen()
+    recipe, kitchen = RECIPES[name], Kitchen()
+    if recipe.source == "cifar10":
+        kitchen = Kitchen(cifar10=str(request.getfixturevalue("cifar10_file")))
+    monkeypatch.setattr(kitchens, "load", cache(load))
     for run in record(name)["runs"]:
         old = run["config"]
         lr = old["update"].get("lr", 1.0)
-        task = kitchen._task(
-            RECIPES[name], old["method"], lr, old["objective"], old["seed"]
-        )
+        task = kitchen.task(recipe, old["method"], lr, old["objective"], old["seed"])
         assert describe(*prepare(task), task.seed) == old
+
+
+def chosen_in(name, method):
+    """How a recipe's record says that the step of a method was chosen."""
+    return next(step for step in record(name)["steps"] if step["method"] == method)
+
+
+# Where the grid ends before the score falls. A method's step in a comparison is then
+# the best of those tried and not the best there is, and whoever shows the record says
+# so: chapter "gaea" beside its tables.
+LAST_OF_ITS_GRID = {
+    ("compact_fashion", "darts", 1.0),
+    ("compact_fashion", "darts-sgd", 300.0),
+}
+
+
+def test_the_steps_that_are_the_last_value_tried_are_known() -> None:
+    found = set()
+    for name, recipe in RECIPES.items():
+        for step in record(name)["steps"]:
+            tried = [score["lr"] for score in step["scores"]]
+            assert tried == sorted(tried)
+            if tried and step["chosen"] == tried[-1]:
+                assert len(tried) == recipe.tuning.most, "the grid could go on"
+                found.add((name, step["method"], step["chosen"]))
+    assert found == LAST_OF_ITS_GRID
+
+
+def test_rivals_of_gaea_try_no_fewer_steps_than_it_does() -> None:
+    """The numbers of steps really tried; of a taken-over step, where it was chosen."""
+
+    def tried(name, method):
+        origin, owner = RECIPES[name].borrowed.get(method, (name, method))
+        return len(chosen_in(origin, owner)["scores"])
+
+    pairs = 0
+    for name, recipe in RECIPES.items():
+        for ours in recipe.methods:
+            base = ours.removeprefix("gaea-")
+            for rival in {base, f"{base}-sgd"} & set(recipe.methods) - {ours}:
+                assert tried(name, rival) >= tried(name, ours) >= 2, (name, rival)
+                pairs += 1
+    assert pairs >= 10
 
 
 @pytest.mark.parametrize("name", (*NAMES[1:], FAMILIES[1]))
