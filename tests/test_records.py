@@ -1,7 +1,6 @@
 """The recorded runs are what this code does, and what the table says."""
 
 import json
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -31,23 +30,35 @@ def record(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["darts", "darts-sgd", "gaea-darts"])
 def test_a_recorded_search_begins_as_it_did(name) -> None:
-    """Two epochs again. Sums are rounded otherwise on another processor or with other
-    versions, and a search amplifies that, so this is close and not equal."""
-    runs = [r for r in record("compact_fashion")["runs"] if r["config"]["seed"] == 0]
-    old = next(run for run in runs if run["config"]["method"] == name)
-    chosen = method(name, old["config"]["update"]["lr"], Bilevel())
-    budget = replace(CHAPTER)
-    for key, value in vars(budget).items():
+    """One epoch again, at the chosen step.
+
+    Sums are rounded otherwise on another processor or with other versions, and such a
+    search amplifies that: first weights that differ by 1e-7 of their size move theta
+    by 0.008 on average in the first epoch, and by 0.12 in the second. So it is one
+    epoch, close and not equal. A theta that does not move is 0.2 away, or more.
+    """
+    step = chosen_in("compact_fashion", name)["chosen"]
+    old = next(
+        run
+        for run in record("compact_fashion")["runs"]
+        if run["config"]["seed"] == 0
+        and run["config"]["method"] == name
+        and run["config"]["update"]["lr"] == step
+    )
+    for key, value in vars(CHAPTER).items():
         assert old["config"][key] == value, key
-    pictures = load("fashion", budget.size, budget.pictures)
+    pictures = load("fashion", CHAPTER.size, CHAPTER.pictures)
     assert pictures.sha256 == old["config"]["data_sha256"]
-    for run in search(space("compact"), pictures, chosen, budget, seed=0):
-        if run.epoch == 2:
+    chosen = method(name, step, Bilevel())
+    for run in search(space("compact"), pictures, chosen, CHAPTER, seed=0):
+        if run.epoch == 1:
             break
-    assert run.loss_w[1:] == pytest.approx(old["loss_w"][1:3], abs=0.02)
-    assert run.loss_theta[1:] == pytest.approx(old["loss_theta"][1:3], abs=0.02)
-    assert run.entropy == pytest.approx(old["entropy"][:3], abs=0.03)
-    assert np.allclose(run.theta[1], old["theta"][1], atol=0.05)
+    away = np.abs(np.array(run.theta[1]) - old["theta"][1]).mean()
+    moved = np.abs(np.array(old["theta"][1]) - old["theta"][0]).mean()
+    assert away < 0.04 < moved / 5
+    assert run.entropy == pytest.approx(old["entropy"][:2], abs=0.05)
+    assert run.loss_w[1] == pytest.approx(old["loss_w"][1], abs=0.02)
+    assert run.loss_theta[1] == pytest.approx(old["loss_theta"][1], abs=0.02)
 
 
 @pytest.mark.parametrize("name", (*NAMES, *FAMILIES))
