@@ -1,0 +1,111 @@
+"""The figures of chapter ``mixed_operation``: costs, one mixed picture, losses.
+
+Functions take records or plain arrays and return a matplotlib Figure.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from gaea_mini.errors import InputError
+from gaea_mini.show.plots import DASHES, band, figure, name_lines, plot_style
+from gaea_mini.show.records import Json
+from gaea_mini.show.style import METHOD_COLOURS, MUTED, RULE
+
+HOURS_A_DAY = 24
+ALONE, SHARED = METHOD_COLOURS["projected"], METHOD_COLOURS["gaea-darts"]
+
+
+def search_costs(published: Json) -> Figure:
+    """GPU-days of one search, a row for each published method, dearest first.
+
+    Args:
+      published: the record of that name; its block ``darts_space_c10`` is read.
+    """
+    rows = sorted(published["darts_space_c10"], key=lambda row: -row["gpu_days"])
+    with plot_style():
+        fig, axes = figure(size=(6.0, 0.9 + 0.27 * len(rows)))
+        ax = axes[0, 0]
+        looks = ((False, "s", ALONE), (True, "o", SHARED))
+        for shares, marker, colour in looks:
+            name = "one network" if shares else "every candidate trained"
+            at = [i for i, row in enumerate(rows) if row["shares_weights"] is shares]
+            days = [rows[i]["gpu_days"] for i in at]
+            ax.plot(days, at, marker, color=colour, markersize=7, label=name)
+        for i, row in enumerate(rows):
+            ax.annotate(
+                f"{row['gpu_days']:,g}",
+                (row["gpu_days"], i),
+                (8, 0),
+                textcoords="offset points",
+                va="center",
+                color=MUTED,
+            )
+        ax.set_xscale("log")
+        ax.set_xlim(0.05, 20_000)
+        ax.set_yticks(range(len(rows)), [row["method"] for row in rows])
+        ax.invert_yaxis()
+        ax.tick_params(axis="y", length=0)
+        ax.grid(axis="x", color=RULE, linewidth=0.7)
+        ax.set_axisbelow(True)
+        ax.set_xlabel("GPU-days of one search")
+        ax.legend(loc="lower right", frameon=False)
+    return fig
+
+
+def cost_sentence(published: Json, dear: str, cheap: str) -> str:
+    """What two published searches cost, in GPU-hours, and how far they are apart.
+
+    Raises:
+      InputError: the record has no method of that name.
+    """
+    days = {row["method"]: row["gpu_days"] for row in published["darts_space_c10"]}
+    for name in (dear, cheap):
+        if name not in days:
+            raise InputError(f"no published cost of {name!r}; there are {list(days)}")
+    more, less = (HOURS_A_DAY * days[name] for name in (dear, cheap))
+    return (
+        f"Published, {dear}: {more:,g} GPU-hours. {cheap}: {less:,g} GPU-hours. "
+        f"Ratio: {more / less:,.0f}."
+    )
+
+
+def edge_pictures(pictures: Mapping[str, ArrayLike]) -> Figure:
+    """Pictures in a row, each in its own grey scale, with its title above it.
+
+    Args:
+      pictures: title -> (H, W).
+    """
+    with plot_style():
+        fig, axes = figure(1, len(pictures), (6.6, 1.75))
+        for ax, (title, values) in zip(axes[0], pictures.items(), strict=True):
+            ax.imshow(np.asarray(values), cmap="gray", interpolation="nearest")
+            ax.set_title(title, fontsize=9, loc="center", fontweight="normal")
+            ax.set_axis_off()
+    return fig
+
+
+def losses(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:
+    """Training loss over epochs, mean and range over seeds, a line for each network.
+
+    Args:
+      curves: label -> (S, T) one list for each seed; at most four labels.
+    """
+    colours = [SHARED, METHOD_COLOURS["softmax"], ALONE, METHOD_COLOURS["darts"]]
+    with plot_style():
+        fig, axes = figure(size=(7.0, 3.2))
+        ax = axes[0, 0]
+        for (label, seeds), colour, dash in zip(
+            curves.items(), colours, DASHES, strict=False
+        ):
+            # Epochs are counted from 1: a loss belongs to an epoch that has run.
+            rows = [[None, *seed] for seed in seeds]
+            band(ax, rows, label, colour, dash=dash)
+        ax.set_xlabel("epoch")
+        ax.set_ylabel("training loss (nats)")
+        ax.grid(axis="y", color=RULE, linewidth=0.7)
+        ax.margins(x=0)
+        name_lines(ax)
+    return fig
