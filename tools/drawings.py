@@ -78,7 +78,8 @@ def mixed_edge() -> str:
         )
         parts.append(strand(way, colour, STRAND * weight))
         parts.append(box(448, y, words, colour))
-        parts.append(text(512, y - 20, f"θ = {weight:g}", "start"))
+        above = -20 if y <= middle else 34  # clear of its own strand
+        parts.append(text(512, y + above, f"θ = {weight:g}", "start"))
     parts += [node(334, LANES[1], "s"), node(606, LANES[1], "t")]
     body = "\n  ".join(parts)
     return (

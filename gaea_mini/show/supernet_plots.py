@@ -26,7 +26,7 @@ def search_costs(published: Json) -> Figure:
     """
     rows = sorted(published["darts_space_c10"], key=lambda row: -row["gpu_days"])
     with plot_style():
-        fig, axes = figure(size=(6.0, 0.9 + 0.27 * len(rows)))
+        fig, axes = figure(size=(5.4, 0.9 + 0.27 * len(rows)))
         ax = axes[0, 0]
         looks = ((False, "s", ALONE), (True, "o", SHARED))
         for shares, marker, colour in looks:
@@ -55,8 +55,8 @@ def search_costs(published: Json) -> Figure:
     return fig
 
 
-def cost_sentence(published: Json, dear: str, cheap: str) -> str:
-    """What two published searches cost, in GPU-hours, and how far they are apart.
+def cost_lines(published: Json, dear: str, cheap: str) -> str:
+    """What two published searches cost, in GPU-hours, and their ratio: three lines.
 
     Raises:
       InputError: the record has no method of that name.
@@ -67,8 +67,8 @@ def cost_sentence(published: Json, dear: str, cheap: str) -> str:
             raise InputError(f"no published cost of {name!r}; there are {list(days)}")
     more, less = (HOURS_A_DAY * days[name] for name in (dear, cheap))
     return (
-        f"Published, {dear}: {more:,g} GPU-hours. {cheap}: {less:,g} GPU-hours. "
-        f"Ratio: {more / less:,.0f}."
+        f"{dear}: {more:,g} GPU-hours\n{cheap}: {less:,g} GPU-hours\n"
+        f"ratio: {more / less:,.0f}"
     )
 
 
@@ -79,7 +79,7 @@ def edge_pictures(pictures: Mapping[str, ArrayLike]) -> Figure:
       pictures: title -> (H, W).
     """
     with plot_style():
-        fig, axes = figure(1, len(pictures), (6.6, 1.75))
+        fig, axes = figure(1, len(pictures), (5.4, 1.5))
         for ax, (title, values) in zip(axes[0], pictures.items(), strict=True):
             ax.imshow(np.asarray(values), cmap="gray", interpolation="nearest")
             ax.set_title(title, fontsize=9, loc="center", fontweight="normal")

@@ -36,10 +36,10 @@ def test_a_cost_in_words_is_in_hours(published) -> None:
             {"method": "quick", "gpu_days": 0.5},
         ]
     }
-    said = supernet_plots.cost_sentence(made_up, "slow", "quick")
-    assert "slow: 2,400 GPU-hours. quick: 12 GPU-hours. Ratio: 200." in said
+    said = supernet_plots.cost_lines(made_up, "slow", "quick")
+    assert said == "slow: 2,400 GPU-hours\nquick: 12 GPU-hours\nratio: 200"
     with pytest.raises(InputError, match="no published cost of 'other'"):
-        supernet_plots.cost_sentence(published, "other", "ENAS")
+        supernet_plots.cost_lines(published, "other", "ENAS")
 
 
 def test_a_loss_stands_at_the_epoch_that_it_belongs_to() -> None:
