@@ -76,6 +76,26 @@ def add_search(commands: Any) -> None:
         help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
         "paper's size; needs pictures of 32 pixels, such as cifar10)",
     )
+    add(
+        "--precision",
+        default="float32",
+        help="what the supernet computes in: 'float32', 'bfloat16', or on CUDA "
+        "'float16' with a gradient scaler; theta and the weights stay in float32",
+    )
+    add(
+        "--compile",
+        action="store_true",
+        help="hand the supernet to torch.compile; on the CPU this takes minutes at the "
+        "start and was measured to be slower then",
+    )
+    add(
+        "--skip-below",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of a mixture, do not compute operations of smaller weight, except in "
+        "every tenth step; an approximation",
+    )
     add("--seed", type=int, default=0, help="of everything random")
     add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
     add("--out", type=Path, help="where the record goes (JSON)")
@@ -128,6 +148,9 @@ def run_search(options: argparse.Namespace) -> None:
         device,
         options.checkpoint,
         curvature=options.curvature,
+        precision=options.precision,
+        compile=options.compile,
+        skip_below=options.skip_below,
     )
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
     run = _watch(epochs, budget.epochs, title, options.out)

@@ -389,6 +389,30 @@ WRONG = {
         *(*SMALL, "--objective=single-level", "--order=2"),
     ),
     "warm-up": ("warm_up must be 0 or more", *SMALL, "--warm-up=-1"),
+    "precision": ("no precision 'half'; there are", *SMALL, "--precision=half"),
+    "half precision on the CPU": (
+        "float16 needs a CUDA device; take bfloat16 on the CPU",
+        *(*SMALL, "--device=cpu", "--precision=float16"),
+    ),
+    "half precision in the second order": (
+        "which bfloat16 rounds away; take float32",
+        *(*SMALL, "--order=2", "--precision=bfloat16"),
+    ),
+    "nothing to skip": (
+        "gdas draws one operation an edge and computes no other",
+        *(*SMALL, "--method=gdas", "--skip-below=0.001"),
+    ),
+    "skip below 0": ("skip_below is -1.0; it must", *SMALL, "--skip-below=-1"),
+    "skip below nan": ("skip_below is nan; it must", *SMALL, "--skip-below=nan"),
+    "skip all": ("and below 0.333 where there", *SMALL, "--skip-below=0.4"),
+    "compile what is drawn": (
+        "every draw would be compiled anew; leave it out",
+        *(*SMALL, "--method=gdas", "--compile"),
+    ),
+    "compile what is skipped": (
+        "compile and skip_below do not go together",
+        *(*SMALL, "--compile", "--skip-below=0.001"),
+    ),
     "perturbation": ("perturbation lie in", *SMALL, "--perturbation=nan"),
     "lr of theta 0": ("lr_theta is 0.0; it must be", *SMALL, "--lr-theta=0"),
     "lr of theta below 0": ("lr_theta is -1.0; it must be", *SMALL, "--lr-theta=-1"),

@@ -100,7 +100,7 @@ class ControllerSample(Mixture):
         rewards, losses = [], []
         with torch.no_grad():
             for pick in picks:
-                scores = state.network(pictures, *self._one_hot(pick, state.parameters))
+                scores = state.scores(pictures, self._one_hot(pick, state.parameters))
                 rewards.append((scores.argmax(1) == labels).float().mean())
                 losses.append(F.cross_entropy(scores, labels))
         reward = torch.stack(rewards)

@@ -68,6 +68,13 @@ class Method:
                 f"{self.name}: the second-order gradient compares losses of the same "
                 "mixture and cannot be taken over fresh samples; use order=1"
             )
+        if self.perturbation and isinstance(
+            self.relaxation, UniformSample | ControllerSample
+        ):
+            raise InputError(
+                f"{self.name}: a perturbation shifts theta, and {self.name} draws "
+                "cells without one; leave it out"
+            )
         if self.perturbation and self.objective == SingleLevel(passes=1):
             raise InputError(
                 f"{self.name}: a perturbation shifts theta in the weights' own steps, "
@@ -91,10 +98,7 @@ def darts_second(lr: float = 3e-4, objective: Objective | None = None) -> Method
     objective = objective or Bilevel()
     if not isinstance(objective, Bilevel):
         raise InputError("darts-2nd: the second order is of a bilevel objective")
-    return replace(
-        darts(lr, replace(objective, order=2)),
-        name="darts-2nd",
-    )
+    return replace(darts(lr, replace(objective, order=2)), name="darts-2nd")
 
 
 def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
@@ -188,16 +192,8 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
     )
 
 
-BUILDERS = (
-    darts,
-    darts_second,
-    darts_sgd,
-    darts_projected,
-    pc_darts,
-    gdas,
-    rs_ws,
-    enas,
-)
+MIXING = (darts, darts_second, darts_sgd, darts_projected, pc_darts)
+BUILDERS = (*MIXING, gdas, rs_ws, enas)
 BASES = {build().name: build for build in BUILDERS}
 SOURCES = {
     "darts": "Liu, Simonyan, Yang, ICLR 2019; its code",

@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.darts_operations import (
     DARTS_OPERATIONS,
     FactorizedReduce,
@@ -14,7 +15,7 @@ from gaea_mini.supernet.darts_operations import (
     relu_conv_bn,
 )
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import Active, mixed_channels, shuffle
+from gaea_mini.supernet.fast import mixed_channels, shuffle
 from gaea_mini.supernet.operations import batch_norm
 
 
