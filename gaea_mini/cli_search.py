@@ -53,7 +53,12 @@ def add_search(commands: Any) -> None:
         type=int,
         help="bilevel only: 2 follows theta's gradient through a step of the weights",
     )
-    add("--warm-up", type=int, help="epochs in which only the weights move")
+    add(
+        "--warm-up",
+        type=float,
+        metavar="PART",
+        help="part of the epochs, at the start, in which only the weights move",
+    )
     add(
         "--perturbation",
         type=float,
@@ -203,30 +208,35 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
 
 
 def _method(options: argparse.Namespace) -> Any:
-    from gaea_mini.search import OBJECTIVES, SingleLevel, method
+    from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
     from gaea_mini.search.update import Frozen
 
     if options.objective not in OBJECTIVES:
         raise InputError(
             f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
         )
-    built = method(options.method, options.lr_theta)
+    single = options.objective == "single-level"
+    built = method(
+        options.method,
+        options.lr_theta,
+        SingleLevel(options.passes) if single else None,
+    )
     if options.lr_theta is not None and isinstance(built.update, Frozen):
         raise InputError(f"{built.name} takes no steps in theta: leave --lr-theta out")
-    single = options.objective == "single-level"
     if single and options.order is not None:
         raise InputError("--order is of --objective bilevel: leave it out")
     if not single and options.passes != 2:
         raise InputError("--passes is of --objective single-level: leave it out")
-    objective: Any = built.objective
-    if single:
-        # Built again: a method may refuse an objective.
-        objective = method(options.method, None, SingleLevel(options.passes)).objective
-    elif options.order is not None:
-        objective = replace(built.objective, order=options.order)
-    changes = {"warm_up": options.warm_up, "perturbation": options.perturbation}
+    changes: dict[str, Any] = {
+        "warm_up": options.warm_up,
+        "perturbation": options.perturbation,
+    }
+    if options.order is not None and isinstance(built.objective, Bilevel):
+        if built.objective.order == 2:
+            raise InputError(f"{built.name} is of order 2 already: leave --order out")
+        changes["objective"] = replace(built.objective, order=options.order)
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(built, objective=objective, **given)
+    return replace(built, **given)
 
 
 def _budget(options: argparse.Namespace) -> Any:

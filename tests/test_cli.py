@@ -369,8 +369,8 @@ WRONG = {
         "--space=nas",
     ),
     "all warm-up": (
-        "a warm-up of 15 epochs leaves none of the 2 for theta",
-        *(*SMALL, "--method=pc-darts", "--channels=4"),
+        "a warm-up of 2 epochs leaves none of the 2 for theta",
+        *(*SMALL, "--warm-up=1"),
     ),
     "unknown method": ("no method 'snas'; there are darts", *SMALL, "--method=snas"),
     "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
@@ -388,7 +388,11 @@ WRONG = {
         "--order is of --objective bilevel",
         *(*SMALL, "--objective=single-level", "--order=2"),
     ),
-    "warm-up": ("warm_up must be 0 or more", *SMALL, "--warm-up=-1"),
+    "order of the second order": (
+        "darts-2nd is of order 2 already: leave --order out",
+        *(*SMALL, "--method=darts-2nd", "--order=1"),
+    ),
+    "warm-up": ("warm_up is -1.0; it must be in", *SMALL, "--warm-up=-1"),
     "precision": ("no precision 'half'; there are", *SMALL, "--precision=half"),
     "half precision on the CPU": (
         "float16 needs a CUDA device; take bfloat16 on the CPU",
@@ -413,7 +417,7 @@ WRONG = {
         "compile and skip_below do not go together",
         *(*SMALL, "--compile", "--skip-below=0.001"),
     ),
-    "perturbation": ("perturbation lie in", *SMALL, "--perturbation=nan"),
+    "perturbation": ("perturbation is nan; it must be", *SMALL, "--perturbation=nan"),
     "lr of theta 0": ("lr_theta is 0.0; it must be", *SMALL, "--lr-theta=0"),
     "lr of theta below 0": ("lr_theta is -1.0; it must be", *SMALL, "--lr-theta=-1"),
     "lr of theta nan": ("lr_theta is nan; it must be", *SMALL, "--lr-theta=nan"),

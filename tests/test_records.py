@@ -9,8 +9,10 @@ import pytest
 
 from gaea_mini.data import load
 from gaea_mini.evaluate import NasBench201
+from gaea_mini.kitchen import Kitchen, prepare
 from gaea_mini.recipes import CHAPTER, FAMILY, RECIPES
 from gaea_mini.search import Bilevel, method, search
+from gaea_mini.search.loop import describe
 from gaea_mini.supernet import space
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -49,6 +51,7 @@ def test_a_recorded_search_begins_as_it_did(name) -> None:
 @pytest.mark.parametrize("name", (*NAMES, *FAMILIES))
 def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
     whole = record(name)
+    assert whole["recipe"] == name
     seeds = {}
     for run in whole["runs"]:
         config = run["config"]
@@ -56,6 +59,7 @@ def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
         left_out = set(where.operations) - set(config["operations"])
         where = where.without(*left_out)
         assert len(run["theta"]) == config["epochs"] + 1
+        assert "none" not in config["operations"]
         for theta, cell in zip(run["theta"], run["genotype"], strict=True):
             rows = np.array(theta)[0]
             best = rows.max(axis=1)
@@ -75,6 +79,27 @@ def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
     for step in whole["steps"]:
         assert (step["method"], step["chosen"]) in seeds
         assert not set(step["seeds"]) & set(range(10))
+        if step["method"] == "rs-ws":
+            assert step["scores"] == [] == step["seeds"], "nothing to choose"
+            continue
+        means = {
+            score["lr"]: np.mean(score["accuracy_rounded"])
+            for score in step["scores"]
+            if len(score["accuracy_rounded"]) == len(step["seeds"])
+        }
+        assert step["chosen"] == max(means, key=means.__getitem__)
+
+
+def test_a_recipe_still_asks_for_the_searches_that_were_recorded() -> None:
+    """So that a reader who runs the recipe gets the same."""
+    name, kitchen = "compact_family", Kitchen()
+    for run in record(name)["runs"]:
+        old = run["config"]
+        lr = old["update"].get("lr", 1.0)
+        task = kitchen._task(
+            RECIPES[name], old["method"], lr, old["objective"], old["seed"]
+        )
+        assert describe(*prepare(task), task.seed) == old
 
 
 @pytest.mark.parametrize("name", (*NAMES[1:], FAMILIES[1]))

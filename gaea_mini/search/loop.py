@@ -146,7 +146,7 @@ def describe(
             **asdict(method.relaxation),
         },
         "update": {"name": type(method.update).__name__, **asdict(method.update)},
-        "warm_up": method.warm_up,
+        "warm_up": budget.part(method.warm_up),
         "perturbation": method.perturbation,
         "objective": method.objective.name,
         **asdict(method.objective),

@@ -49,9 +49,10 @@ class State:
                 f"{data.x.shape[2]} pixels, but the budget says {budget.pictures} of "
                 f"{side[0]}x{side[1]}; load them with the budget's size and pictures"
             )
-        if method.warm_up >= budget.epochs and not isinstance(method.update, Frozen):
+        self.warm_up = budget.part(method.warm_up)
+        if self.warm_up >= budget.epochs and not isinstance(method.update, Frozen):
             raise InputError(
-                f"{method.name}: a warm-up of {method.warm_up} epochs leaves none of "
+                f"{method.name}: a warm-up of {self.warm_up} epochs leaves none of "
                 f"the {budget.epochs} for theta; take a shorter one or more epochs"
             )
         speed.check(method, form)
@@ -179,7 +180,7 @@ class State:
     def theta_rests(self) -> bool:
         """Whether theta is not moved now: never (RS-WS), or not yet (warm-up)."""
         frozen = isinstance(self.method.update, Frozen)
-        return frozen or self.epoch < self.method.warm_up
+        return frozen or self.epoch < self.warm_up
 
     def descend_theta(self, gradients: tuple[Tensor, ...]) -> None:
         """One step of theta's optimizer with these gradients and no others."""

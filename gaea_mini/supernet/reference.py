@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.fast import mixed_channels, shuffle
 from gaea_mini.supernet.operations import OPERATIONS
-from gaea_mini.supernet.spaces import CellSpace
+from gaea_mini.supernet.spaces import CellSpace, Space
 
 
 class MixedEdge(nn.Module):
@@ -18,12 +18,22 @@ class MixedEdge(nn.Module):
     pass by with the sum of the row as their weight, and all channels are shuffled.
     """
 
-    def __init__(self, space: CellSpace, channels: int, partial: int = 1):
+    def __init__(self, space: Space, channels: int, partial: int = 1):
         super().__init__()
         self.partial = partial
         mixed = mixed_channels(channels, partial)
         self.split = [mixed, channels - mixed]
-        self.operations = nn.ModuleList(OPERATIONS[o](mixed) for o in space.operations)
+        self.operations = nn.ModuleList(
+            self.operation(name, mixed) for name in space.operations
+        )
+
+    def operation(self, name: str, channels: int) -> nn.Module:
+        """One operation of the edge."""
+        return OPERATIONS[name](channels)
+
+    def pass_by(self, x: Tensor) -> Tensor:
+        """What the channels that are not mixed go through."""
+        return x
 
     def forward(
         self,
@@ -42,7 +52,7 @@ class MixedEdge(nn.Module):
                 total = total + theta[o]
         if self.partial == 1:
             return total
-        beside = theta.sum() * others[0]
+        beside = theta.sum() * self.pass_by(others[0])
         return shuffle(torch.cat([total, beside], dim=1), self.partial)
 
 

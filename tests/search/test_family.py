@@ -381,7 +381,7 @@ def test_weights_first_where_the_method_says_so(pictures, monkeypatch) -> None:
 
 
 def test_warm_up_moves_the_weights_only(pictures) -> None:
-    state = make_state(pictures, replace(darts(), warm_up=1))
+    state = make_state(pictures, replace(darts(), warm_up=0.5))
     theta_batch, weight_batch = batches(state)
     alpha, w = state.parameters[0].detach().clone(), state.weights[0].detach().clone()
     state.begin(0)
