@@ -126,7 +126,7 @@ class MixedEdge(anywidget.AnyWidget):
         super().__init__(
             pixels=pixels,
             label=label,
-            theta=theta,
+            theta=on_simplex(theta, "theta", 4, 4),
             rounded=rounded,
             operations=[dict(one) for one in OPERATIONS],
             **kwargs,

@@ -136,8 +136,8 @@ class SimplexPlayground(anywidget.AnyWidget):
             raise InputError(f"{len(names)} names for the corners: give 3")
         count = int(between(steps, 10, 400, "steps"))
         super().__init__(
-            target=target,
-            lrs=np.broadcast_to(np.asarray(lr), 3).tolist() if np.ndim(lr) == 0 else lr,
+            target=on_simplex(target, "target", 2, MOST),
+            lrs=[lr] * len(RULES) if np.ndim(lr) == 0 else list(np.asarray(lr)),
             noise=noise,
             seed=seed,
             steps=count,

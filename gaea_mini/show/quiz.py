@@ -16,7 +16,9 @@ Choice = tuple[str, bool, str]
 CODE_OR_MATHS = re.compile(r"`([^`]+)`|\$([^$]+)\$")
 LINK = re.compile(r"\[([^\]]+)\]\((#[\w:.-]+)\)")
 STRONG, EMPHASIS = re.compile(r"\*\*(.+?)\*\*"), re.compile(r"\*(.+?)\*")
-LOWERED, RAISED = re.compile(r"_(\{[^}]*\}|\w)"), re.compile(r"\^(\{[^}]*\}|\w)")
+# In maths: something lowered or raised, a run of letters, or any other character.
+PIECE = re.compile(r"(?P<mark>[_^])(?P<part>\{[^}]*\}|\w)|(?P<name>[^\W\d_]+)|.")
+UPRIGHT = {"ln", "exp", "max", "min"}
 
 
 def to_html(text: str) -> str:
@@ -26,8 +28,8 @@ def to_html(text: str) -> str:
     themselves. It needs no MathJax, so that it reads the same in a page, in Jupyter
     and without scripts.
 
-    >>> to_html("`lr` and $θ_o e^{−ηg}$")
-    '<code>lr</code> and <i class="maths">θ<sub>o</sub> e<sup>−ηg</sup></i>'
+    >>> to_html("`lr`, $θ_o$")
+    '<code>lr</code>, <span class="maths"><i>θ</i><sub><i>o</i></sub></span>'
     >>> to_html("*not* a < b, see [the step](#eg)")
     '<em>not</em> a &lt; b, see <a href="#eg">the step</a>'
     """
@@ -38,7 +40,7 @@ def to_html(text: str) -> str:
         if code is not None:
             made += f"<code>{html.escape(code, quote=False)}</code>"
         else:
-            made += f'<i class="maths">{_maths(maths)}</i>'
+            made += f'<span class="maths">{_maths(maths)}</span>'
         at = found.end()
     return made + _prose(text[at:])
 
@@ -49,11 +51,16 @@ def _prose(text: str) -> str:
 
 
 def _maths(text: str) -> str:
-    def tagged(tag: str) -> Any:
-        return lambda found: f"<{tag}>{found[1].strip('{}')}</{tag}>"
-
-    safe = html.escape(text, quote=False)
-    return RAISED.sub(tagged("sup"), LOWERED.sub(tagged("sub"), safe))
+    made = ""
+    for piece in PIECE.finditer(text):
+        if piece["mark"]:
+            tag = "sub" if piece["mark"] == "_" else "sup"
+            made += f"<{tag}>{_maths(piece['part'].strip('{}'))}</{tag}>"
+        elif piece["name"] and piece["name"] not in UPRIGHT:
+            made += f"<i>{piece['name']}</i>"
+        else:
+            made += html.escape(piece[0], quote=False)
+    return made
 
 
 class QuizStill:
@@ -142,3 +149,48 @@ def _choice(i: int, choice: Any) -> dict[str, Any]:
     if not text.strip() or not why.strip():
         raise InputError(f"choice {i + 1} has no text or no reason: give both")
     return {"text": to_html(text), "right": right, "why": to_html(why)}
+
+
+def quizzes(text: str) -> list[Quiz]:
+    """Numbered quizzes from plain text, as a chapter writes them.
+
+    A line that starts with ``? `` asks. ``+ `` starts a right choice and ``- `` a
+    wrong one, each on one line. Indented lines go on with the question, or give the
+    reason for the choice above them.
+
+    Raises:
+        InputError: a line that is none of these, or a quiz that :class:`Quiz` refuses.
+
+    >>> [quiz] = quizzes('''
+    ... ? What is 1 + 1?
+    ... - One.
+    ...   That is 1 + 0.
+    ... + Two.
+    ...   Count on your fingers.
+    ... ''')
+    >>> quiz.question, quiz.choices[0]["why"]
+    ('1. What is 1 + 1?', 'That is 1 + 0.')
+    """
+    found: list[tuple[str, list[list[Any]]]] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        mark, rest = line[:2], line[2:].strip()
+        if not line.strip():
+            continue
+        if mark == "? ":
+            found.append((rest, []))
+        elif mark in ("+ ", "- ") and found:
+            found[-1][1].append([rest, mark == "+ ", ""])
+        elif mark == "  " and found and found[-1][1]:
+            choice = found[-1][1][-1]
+            choice[2] = f"{choice[2]} {rest}".strip()
+        elif mark == "  " and found:
+            found[-1] = (f"{found[-1][0]} {rest}", [])
+        else:
+            raise InputError(
+                f"quiz text, line {number}, is {line!r}: start it with '? ', '+ ', "
+                "'- ' or two spaces, and begin with a question"
+            )
+    return [
+        Quiz(f"{i}. {question}", [(text, right, why) for text, right, why in choices])
+        for i, (question, choices) in enumerate(found, start=1)
+    ]
