@@ -101,7 +101,6 @@ export function advance(t, seconds, steps, reduced) {
 export const toLr = (x) => +(10 ** x).toPrecision(2);
 
 // ---- drawing -------------------------------------------------------------------------
-
 const SHAPES = { o: "M-5 0A5 5 0 1 1 5 0A5 5 0 1 1 -5 0",
   s: "M-4.5 -4.5H4.5V4.5H-4.5Z", D: "M0 -6L6 0L0 6L-6 0Z" };
 
@@ -132,6 +131,8 @@ function drag(svg, zone, handle, may, point, nudge) {
     const box = svg.getBoundingClientRect(), scale = 360 / box.width;
     point((event.clientX - box.left) * scale, (event.clientY - box.top) * scale, event.type === "pointerdown");
   };
+  // Inside a drawing the style touch-action does not stop the page from scrolling.
+  handle.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   zone.addEventListener("pointerdown", (event) => {
     if (!may(event)) return;
     zone.setPointerCapture(event.pointerId);
@@ -256,7 +257,6 @@ const linear = (high) => ({ height: (v) => v / high,
   ticks: [0, 1, 2, 3, 4].filter((v) => v <= high).map((v) => [v, String(v)]) });
 
 // ---- the widget ----------------------------------------------------------------------
-
 const KEYS = ["target", "lrs", "noise", "seed", "step"];
 const stateOf = (model) => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
 
@@ -290,7 +290,7 @@ function build(model, el, first) {
   const reset = button("Reset", "everything as it was at first", () => { seek(first.step); change(first); });
   const slider = input({ type: "range", min: 0, max: steps, step: 1, "aria-label": "Steps taken" }, "input", seek);
   const sizes = [...new Set([3, 4, 8, 16, 32, 64, k])].sort((a, b) => a - b);
-  const size = when(h("select", {}, ...sizes.map((n) => h("option", { value: n }, String(n)))), "change",
+  const size = when(h("select", { "aria-label": "Number of weights" }, ...sizes.map((n) => h("option", { value: n }, String(n)))), "change",
     (n) => change({ target: resize(now.target, n) }));
   size.value = k;
   const noise = input({ type: "range", min: 0, max: 2, step: 0.05, "aria-label": "Noise" }, "input",
