@@ -150,31 +150,32 @@ function drag(svg, zone, handle, may, point, nudge) {
 }
 
 // Three weights: a triangle with a handle for the target.
-function triangle(rules, names, move) {
-  const corners = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(place);
+function triangle(rules, names, now, move) {
+  const corners = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(place), start = place([1 / 3, 1 / 3, 1 / 3]);
   const handle = s("g", { class: "pg-handle", tabindex: 0, role: "slider", "aria-label":
     "Target; the arrow keys move it", "aria-valuemin": 0, "aria-valuemax": 1 },
     s("circle", { r: 22, class: "pg-grip" }), s("path", { d: "M-9 0H9M0 -9V9" }), s("circle", { r: 11 }));
   const lines = rules.map((rule) => [s("path", { class: "pg-future", ...stroke(rule) }),
     s("path", { class: "pg-past", ...stroke(rule) }), mark(rule)]);
-  const start = place([1 / 3, 1 / 3, 1 / 3]);
   const svg = s("svg", { viewBox: "0 0 360 330", role: "group", class: "pg-view",
     "aria-label": "Triangle of three weights with the path of each rule and the target" },
     s("path", { class: "pg-field", d: `${line(corners)}Z` }),
     s("circle", { class: "pg-start", cx: start[0], cy: start[1], r: 4 }),
+    s("text", { x: start[0] + 9, y: start[1] - 4 }, "start"),
     ...lines.flat(), handle,
     ...names.map((name, i) => s("text", { x: corners[i][0], y: corners[i][1] + (i < 2 ? 22 : -10),
       "text-anchor": i < 2 ? ["start", "end"][i] : "middle", dx: [-LEFT / 2, LEFT / 2, 0][i] }, name)));
-  let at = [0, 0];
   // A finger drags the handle only; elsewhere it scrolls the page, or taps.
   const go = drag(svg, svg, handle,
     (event) => event.pointerType !== "touch" || handle.contains(event.target),
-    (x, y) => move(unplace(x, y)),
-    ([dx, dy], far) => move(unplace(at[0] + 6 * far * dx, at[1] - 6 * far * dy)));
+    (x, y) => move({ target: unplace(x, y) }),
+    ([dx, dy], far) => {
+      const [x, y] = place(now.target);
+      move({ target: unplace(x + 6 * far * dx, y - 6 * far * dy) });
+    });
   svg.addEventListener("click", go);
   return { el: svg, draw(target, paths, t) {
-    at = place(target);
-    set(handle, { transform: `translate(${at})`, "aria-valuenow": target[0].toFixed(2),
+    set(handle, { transform: `translate(${place(target)})`, "aria-valuenow": target[0].toFixed(2),
       "aria-valuetext": names.map((name, i) => `${name} ${target[i].toFixed(2)}`).join(", ") });
     lines.forEach(([future, past, dot], r) => {
       const points = paths[r].map(place);
@@ -185,7 +186,7 @@ function triangle(rules, names, move) {
 }
 
 // More weights: one row of bars for the target, which can be dragged, and one a rule.
-function bars(rules, k, move) {
+function bars(rules, k, now, move) {
   const wide = 340 / k, base = [78, 158, 238, 318], tall = 58;
   const row = (r, attributes) => Array.from({ length: k }, (_, o) => s("rect",
     { x: 10 + wide * (o + 0.1), width: wide * 0.8, y: base[r], height: 0, ...attributes }));
@@ -203,18 +204,17 @@ function bars(rules, k, move) {
       s("path", { class: "pg-base", d: `M10 ${base[r]}H350` }),
       s("text", { x: 350, y: base[r] - tall + 4, "text-anchor": "end" }, name)]),
     handle, ...rows.flat(), ...ticks);
-  let at = 0, last = [];
+  let at = 0;
   drag(svg, handle, handle, () => true, (x, y, down) => {
     if (down) at = clamp(Math.floor((x - 10) / wide), 0, k - 1);
-    move(setWeight(last, at, (base[0] - y) / tall));
+    move({ target: setWeight(now.target, at, (base[0] - y) / tall) });
   }, ([dx, dy], far) => {
     at = clamp(at + dx, 0, k - 1);
-    move(dy ? setWeight(last, at, last[at] + 0.02 * far * dy) : last);
+    move({ target: dy ? setWeight(now.target, at, now.target[at] + 0.02 * far * dy) : now.target });
   });
   const grow = (rects, r, values) => rects.forEach((one, o) =>
     set(one, { y: (base[r] - tall * values[o]).toFixed(1), height: (tall * values[o]).toFixed(1) }));
   return { el: svg, draw(target, paths, t) {
-    last = target;
     set(handle, { "aria-valuenow": target[at].toFixed(2),
       "aria-valuetext": `operation ${at + 1} of ${k}: ${target[at].toFixed(2)}` });
     set(pick, { transform: `translate(${10 + wide * (at + 0.5)} ${base[0]})` });
@@ -240,7 +240,7 @@ function chart(rules, heading, kind) {
         ...kind.ticks.flatMap(([v, text]) => [s("path", { class: "pg-grid", d: `M46 ${y(v)}H${wide - 14}` }),
           s("text", { x: 40, y: y(v) + 4, "text-anchor": "end" }, text)]),
         ...levels.flatMap(([v, text]) => [s("path", { class: "pg-level", d: `M46 ${y(v)}H${wide - 14}` }),
-          s("text", { x: wide - 14, y: y(v) + (kind.height(v) > 0.9 ? 14 : -5), "text-anchor": "end" }, text)]),
+          s("text", { x: wide - 14, y: y(v) + (kind.height(v) < 0.15 ? -5 : 14), "text-anchor": "end" }, text)]),
         ...[0, 0.25, 0.5, 0.75, 1].map((part) => s("text", { x: x(part * steps, steps), y: 150,
           "text-anchor": "middle" }, String(Math.round(part * steps)))),
         s("path", { class: "pg-rule", d: `M${x(t, steps)} 8V130` }),
@@ -265,8 +265,7 @@ function build(model, el, first) {
   const now = stateOf(model), k = now.target.length;
   const clock = { playing: false, before: 0, asked: 0, saving: 0, t: now.step };
   let paths, away, spread;
-  const view = k === 3 ? triangle(rules, names, (target) => change({ target }))
-    : bars(rules, k, (target) => change({ target }));
+  const view = k === 3 ? triangle(rules, names, now, change) : bars(rules, k, now, change);
   const charts = [chart(rules, "Distance to the target", LOG),
     chart(rules, "Entropy, nats", linear(Math.log(k)))];
   const when = (made, event, act) => { made.addEventListener(event, () => act(+made.value)); return made; };
@@ -280,7 +279,8 @@ function build(model, el, first) {
     return { slider, lr, far, nats, el: h("div", { class: "pg-card" },
       h("p", {}, s("svg", { viewBox: "0 0 36 14", "aria-hidden": "true" },
         s("path", { d: "M1 7H35", ...stroke(rule) }), set(mark(rule), { transform: "translate(18 7)" })), rule.name),
-      h("label", {}, "step size", slider, lr), h("p", { class: "gw-note" }, "distance ", far, " entropy ", nats)) };
+      h("label", {}, "step size", slider, lr), h("p", { class: "gw-note" },
+        h("span", {}, "distance ", far), h("span", {}, "entropy ", nats))) };
   });
   const read = h("p", { class: "pg-read", "aria-live": "polite" });
   const playing = button("Play", "take the steps one after another", () => {
