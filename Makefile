@@ -67,9 +67,9 @@ lab: $(READY) ## open the chapters in JupyterLab
 records: $(READY) ## make the recorded runs again (hours)
 	$(BIN)/python -m gaea_mini records
 
-bench: $(READY) ## time the fast cell against the readable one
+bench: $(READY) ## time every method's step on every space (quarter of an hour)
 	@mkdir -p _build
-	$(BIN)/python -m gaea_mini.bench
+	$(BIN)/python -m gaea_mini.bench $(ARGS)
 
 # _build/records holds finished searches of `make records`, which are hours of work.
 clean: ## remove what was built; keep .venv and the searches of make records

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import gaea_mini
+from gaea_mini.cli_benchmark import add_benchmark
 from gaea_mini.cli_search import (
     HelpWithDefaults,
     add_search,
@@ -81,6 +82,7 @@ def build_parser() -> Parser:
     spaces = commands.add_parser("spaces", help="list the search spaces")
     spaces.set_defaults(run=run_spaces)
     _add_records(commands)
+    add_benchmark(commands)
     return parser
 
 
@@ -142,7 +144,9 @@ def run_methods(options: argparse.Namespace) -> None:
         print(f"{name}  ({SOURCES[name]})")
         print(f"  relaxation  {built.relaxation}")
         print(f"  update      {built.update}")
-        print(f"  objective   {built.objective}, warm-up {built.warm_up} epochs")
+        print(
+            f"  objective   {built.objective}, warm-up {built.warm_up:g} of the epochs"
+        )
     print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
 
 

@@ -53,7 +53,12 @@ def add_search(commands: Any) -> None:
         type=int,
         help="bilevel only: 2 follows theta's gradient through a step of the weights",
     )
-    add("--warm-up", type=int, help="epochs in which only the weights move")
+    add(
+        "--warm-up",
+        type=float,
+        metavar="PART",
+        help="part of the epochs, at the start, in which only the weights move",
+    )
     add(
         "--perturbation",
         type=float,
@@ -75,6 +80,26 @@ def add_search(commands: Any) -> None:
         default="tiny",
         help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
         "paper's size; needs pictures of 32 pixels, such as cifar10)",
+    )
+    add(
+        "--precision",
+        default="float32",
+        help="what the supernet computes in: 'float32', 'bfloat16', or on CUDA "
+        "'float16' with a gradient scaler; theta and the weights stay in float32",
+    )
+    add(
+        "--compile",
+        action="store_true",
+        help="hand the supernet to torch.compile; on the CPU this takes minutes at the "
+        "start and was measured to be slower then",
+    )
+    add(
+        "--skip-below",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="of a mixture, do not compute operations of smaller weight, except in "
+        "every tenth step; an approximation",
     )
     add("--seed", type=int, default=0, help="of everything random")
     add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
@@ -128,6 +153,9 @@ def run_search(options: argparse.Namespace) -> None:
         device,
         options.checkpoint,
         curvature=options.curvature,
+        precision=options.precision,
+        compile=options.compile,
+        skip_below=options.skip_below,
     )
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
     run = _watch(epochs, budget.epochs, title, options.out)
@@ -180,30 +208,35 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
 
 
 def _method(options: argparse.Namespace) -> Any:
-    from gaea_mini.search import OBJECTIVES, SingleLevel, method
+    from gaea_mini.search import OBJECTIVES, Bilevel, SingleLevel, method
     from gaea_mini.search.update import Frozen
 
     if options.objective not in OBJECTIVES:
         raise InputError(
             f"no objective {options.objective!r}; there are {', '.join(OBJECTIVES)}"
         )
-    built = method(options.method, options.lr_theta)
+    single = options.objective == "single-level"
+    built = method(
+        options.method,
+        options.lr_theta,
+        SingleLevel(options.passes) if single else None,
+    )
     if options.lr_theta is not None and isinstance(built.update, Frozen):
         raise InputError(f"{built.name} takes no steps in theta: leave --lr-theta out")
-    single = options.objective == "single-level"
     if single and options.order is not None:
         raise InputError("--order is of --objective bilevel: leave it out")
     if not single and options.passes != 2:
         raise InputError("--passes is of --objective single-level: leave it out")
-    objective: Any = built.objective
-    if single:
-        # Built again: a method may refuse an objective.
-        objective = method(options.method, None, SingleLevel(options.passes)).objective
-    elif options.order is not None:
-        objective = replace(built.objective, order=options.order)
-    changes = {"warm_up": options.warm_up, "perturbation": options.perturbation}
+    changes: dict[str, Any] = {
+        "warm_up": options.warm_up,
+        "perturbation": options.perturbation,
+    }
+    if options.order is not None and isinstance(built.objective, Bilevel):
+        if built.objective.order == 2:
+            raise InputError(f"{built.name} is of order 2 already: leave --order out")
+        changes["objective"] = replace(built.objective, order=options.order)
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(built, objective=objective, **given)
+    return replace(built, **given)
 
 
 def _budget(options: argparse.Namespace) -> Any:

@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -236,12 +236,9 @@ def prepare(task: Task) -> tuple[Space, Pictures, Any, Budget]:
     budget = task.budget
     bilevel = task.objective == Bilevel.name  # each method's own: who steps first
     objective = None if bilevel else OBJECTIVES[task.objective]()
-    chosen = method(task.method, task.lr, objective)
-    # The published warm-up is 15 of 50 epochs; here it is the same part of the search.
-    warm_up = round(chosen.warm_up * budget.epochs / 50)
     return (
         space(task.space).without(*task.without),
         load(task.source, budget.size, budget.pictures),
-        replace(chosen, warm_up=warm_up),
+        method(task.method, task.lr, objective),
         budget,
     )

@@ -51,8 +51,8 @@ FINE = Tuning(
     per_decade=2,
     most=8,
 )
-# Many methods, so wide steps and two seeds; from the published steps again. Logits need
-# a larger factor than weights on the simplex, so their grids start one value longer.
+# Many methods, so wide steps and two seeds; from the published steps again. The logits
+# of a theta need a larger factor than weights on the simplex: one value more to begin.
 COARSE = Tuning(
     {
         "darts": (3e-4, 3e-3, 3e-2, 0.3),

@@ -1,5 +1,27 @@
-"""What a cell is really worth: looked up here, trained alone in a later chapter."""
+"""What a cell is really worth: trained alone, or looked up."""
 
+from gaea_mini.evaluate.alone import Training, train_alone
+from gaea_mini.evaluate.classes import classes, network_class
 from gaea_mini.evaluate.nasbench201 import NasBench201
+from gaea_mini.evaluate.networks import build_network, count
+from gaea_mini.evaluate.signal import Components, Order, components, order_of_best
+from gaea_mini.evaluate.trained import TrainedTable, load_table
+from gaea_mini.evaluate.training import TRAININGS, TrainingRecipe
 
-__all__ = ["NasBench201"]
+__all__ = [
+    "TRAININGS",
+    "Components",
+    "NasBench201",
+    "Order",
+    "TrainedTable",
+    "Training",
+    "TrainingRecipe",
+    "build_network",
+    "classes",
+    "components",
+    "count",
+    "load_table",
+    "network_class",
+    "order_of_best",
+    "train_alone",
+]

@@ -46,6 +46,10 @@ class Budget:
         if self.crop < 0:
             raise InputError(f"crop is {self.crop}; it must be 0 or more")
 
+    def part(self, part: float) -> int:
+        """A part of the search, in whole epochs."""
+        return round(part * self.epochs)
+
     @classmethod
     def names(cls) -> tuple[str, ...]:
         """Names of all numbers of a budget."""

@@ -49,8 +49,9 @@ class ControllerSample(Mixture):
     ) -> list[Tensor]:
         if space.shape[:2] != (1, self.rows):
             raise InputError(
-                f"the controller writes {self.rows} edges of one cell; space "
-                f"{space.name} has {space.shape[0]} cells of {space.shape[1]} edges"
+                f"the controller writes one cell of {self.rows} edges; theta of space "
+                f"{space.name} has {space.shape[0]} x {space.shape[1]} rows; take a "
+                "space of one such cell, or another method"
             )
         h, o = self.hidden, len(space.operations)
         shapes = [(o + 1, h), (4 * h, h), (4 * h, h), (4 * h,), (4 * h,), (o, h)]
@@ -100,7 +101,7 @@ class ControllerSample(Mixture):
         rewards, losses = [], []
         with torch.no_grad():
             for pick in picks:
-                scores = state.network(pictures, *self._one_hot(pick, state.parameters))
+                scores = state.scores(pictures, self._one_hot(pick, state.parameters))
                 rewards.append((scores.argmax(1) == labels).float().mean())
                 losses.append(F.cross_entropy(scores, labels))
         reward = torch.stack(rewards)

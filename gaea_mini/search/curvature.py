@@ -1,8 +1,9 @@
 """How sharp the validation loss is in theta, as RobustDARTS measures it."""
 
 import torch
+import torch.nn.functional as F
 
-from gaea_mini.search.relaxation import Batch, Weights
+from gaea_mini.search.relaxation import Batch
 from gaea_mini.search.state import State
 
 
@@ -34,7 +35,9 @@ def dominant_eigenvalue(
     device = state.parameters[0].device
     theta = torch.as_tensor(state.theta(with_edges=True), dtype=torch.float32)
     theta = theta.to(device).requires_grad_()
-    loss = state.loss(batch or state.theta_batches.first(), Weights(theta))
+    pictures, labels = batch or state.theta_batches.first()
+    # Not state.loss: a second derivative wants float32, and no compiled network.
+    loss = F.cross_entropy(state.network(pictures, theta), labels)
     (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
     draws = torch.Generator().manual_seed(0)
     vector = torch.randn(theta.shape, generator=draws).to(device)

@@ -19,6 +19,7 @@ from gaea_mini.search.curvature import dominant_eigenvalue
 from gaea_mini.search.method import Method
 from gaea_mini.search.relaxation import only
 from gaea_mini.search.run import Run, environment, peak_mb
+from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
 from gaea_mini.supernet import Space
@@ -34,6 +35,9 @@ def search(
     checkpoint: str | os.PathLike[str] | None = None,
     form: str = "fast",
     curvature: bool = False,
+    precision: str = "float32",
+    compile: bool = False,
+    skip_below: float = 0.0,
 ) -> Iterator[Run]:
     """Search for a cell; yields the growing record, first of the start, then per epoch.
 
@@ -52,14 +56,21 @@ def search(
       checkpoint: a file to continue from if it is there, and to write every epoch.
       form: "fast" or "reference" cell.
       curvature: also record the dominant eigenvalue of the Hessian of theta's loss.
+      precision: "float32"; "bfloat16"; or, on CUDA only, "float16". The supernet
+        computes in it, theta and the weights stay in float32.
+      compile: hand the supernet to torch.compile; on the CPU this was measured to be
+        slower, see ``Speed``.
+      skip_below: of a mixture, do not compute operations of smaller weight, except in
+        every tenth step; an approximation, see ``ActiveSet``.
 
     Raises:
-      InputError: data too small, a checkpoint of another search, or a loss that is no
-        longer finite.
+      InputError: data too small, a checkpoint of another search, options that do not
+        go together, or a loss that is no longer finite.
     """
     where = torch.device(device)
-    state = State(space, data, method, budget, seed, where, form)
-    run = Run(describe(space, data, method, budget, seed, form, curvature))
+    speed = Speed(precision, compile, skip_below)
+    state = State(space, data, method, budget, seed, where, form, speed)
+    run = Run(describe(space, data, method, budget, seed, form, curvature, speed))
     file = Path(checkpoint) if checkpoint is not None else None
     before = 0.0  # seconds spent before this process took over
     if file is not None and file.exists():
@@ -91,6 +102,8 @@ def search(
             ),
             edge_weights=state.edges(),
             eigenvalue=dominant_eigenvalue(state) if curvature else None,
+            computed=state.active_set.mean(),
+            skipped_steps=state.precision.skipped if state.precision.scaler else None,
             seconds=round(before + time.perf_counter() - began, 3),
         )
         run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)
@@ -101,7 +114,10 @@ def search(
     while run.epoch < budget.epochs:
         epoch = run.epoch + 1
         state.begin(run.epoch)
-        losses = [torch.stack(pair) for pair in method.objective.epoch(state)]
+        losses = []
+        for pair in method.objective.epoch(state):
+            losses.append(torch.stack(pair))
+            state.step += 1
         record(*_means(torch.stack(losses), epoch))
         if file is not None:
             checkpoints.save(file, {"run": run.to_dict(), "state": state.state_dict()})
@@ -116,6 +132,7 @@ def describe(
     seed: int,
     form: str = "fast",
     curvature: bool = False,
+    speed: Speed = EXACT,
 ) -> dict[str, Any]:
     """Every name and number that determines a search, as plain data."""
     return {
@@ -129,7 +146,7 @@ def describe(
             **asdict(method.relaxation),
         },
         "update": {"name": type(method.update).__name__, **asdict(method.update)},
-        "warm_up": method.warm_up,
+        "warm_up": budget.part(method.warm_up),
         "perturbation": method.perturbation,
         "objective": method.objective.name,
         **asdict(method.objective),
@@ -137,6 +154,7 @@ def describe(
         "data_sha256": data.sha256,
         "form": form,
         "curvature": curvature,
+        **speed.changed(),
         "seed": seed,
         **asdict(budget),
     }

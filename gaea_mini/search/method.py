@@ -26,7 +26,7 @@ class Method:
       relaxation: what the supernet is given in place of a cell.
       update: how the architecture parameters move.
       objective: which data drives theta and which drives the weights.
-      warm_up: epochs at the start in which only the weights move.
+      warm_up: part of the epochs, at the start, in which only the weights move.
       perturbation: theta is shifted at random in the weight steps, by up to this much
         at the end of the search (a linear ramp); 0 leaves it alone.
     """
@@ -35,16 +35,15 @@ class Method:
     relaxation: Mixture
     update: Update
     objective: Objective
-    warm_up: int = 0
+    warm_up: float = 0.0
     perturbation: float = 0.0
 
     def __post_init__(self) -> None:
         require_positive("lr_theta", self.update.lr)
-        if self.warm_up < 0 or not 0 <= self.perturbation <= 1:
-            raise InputError(
-                f"{self.name}: warm_up must be 0 or more epochs and perturbation lie "
-                f"in [0, 1]; they are {self.warm_up} and {self.perturbation}"
-            )
+        for name in ("warm_up", "perturbation"):
+            part = getattr(self, name)
+            if not 0 <= part <= 1:
+                raise InputError(f"{self.name}: {name} is {part}; it must be in [0, 1]")
         if self.relaxation.on == "logits" and self.update.on == "simplex":
             raise InputError(
                 f"{self.name}: the update keeps theta on the simplex but the "
@@ -67,6 +66,13 @@ class Method:
             raise InputError(
                 f"{self.name}: the second-order gradient compares losses of the same "
                 "mixture and cannot be taken over fresh samples; use order=1"
+            )
+        if self.perturbation and isinstance(
+            self.relaxation, UniformSample | ControllerSample
+        ):
+            raise InputError(
+                f"{self.name}: a perturbation shifts theta, and {self.name} draws "
+                "cells without one; leave it out"
             )
         if self.perturbation and self.objective == SingleLevel(passes=1):
             raise InputError(
@@ -91,19 +97,12 @@ def darts_second(lr: float = 3e-4, objective: Objective | None = None) -> Method
     objective = objective or Bilevel()
     if not isinstance(objective, Bilevel):
         raise InputError("darts-2nd: the second order is of a bilevel objective")
-    return replace(
-        darts(lr, replace(objective, order=2)),
-        name="darts-2nd",
-    )
+    return replace(darts(lr, replace(objective, order=2)), name="darts-2nd")
 
 
 def darts_sgd(lr: float = 0.1, objective: Objective | None = None) -> Method:
     """DARTS with plain gradient descent on the logits: the closest control for EG."""
-    return replace(
-        darts(objective=objective),
-        name="darts-sgd",
-        update=LogitsSGD(lr),
-    )
+    return replace(darts(objective=objective), name="darts-sgd", update=LogitsSGD(lr))
 
 
 def darts_projected(lr: float = 0.1, objective: Objective | None = None) -> Method:
@@ -119,14 +118,14 @@ def darts_projected(lr: float = 0.1, objective: Objective | None = None) -> Meth
 def pc_darts(lr: float = 6e-4, objective: Objective | None = None) -> Method:
     """PC-DARTS: a quarter of the channels, edge weights, a warm-up of the weights.
 
-    The paper's warm-up is 15 of 50 epochs; give another with ``replace``.
+    The paper's warm-up is 15 of 50 epochs; here it is the same part of any search.
     """
     return Method(
         "pc-darts",
         Mixture(edge_weights=True, partial=4),
         LogitsAdam(lr),
         objective or Bilevel(),
-        warm_up=15,
+        warm_up=15 / 50,
     )
 
 
@@ -146,12 +145,8 @@ def rs_ws(lr: float = 1.0, objective: Objective | None = None) -> Method:
     There is no theta to move, so ``lr`` moves nothing.
     """
     require_positive("lr_theta", lr)
-    return Method(
-        "rs-ws",
-        UniformSample(on="simplex"),
-        Frozen(),
-        objective or Bilevel(),
-    )
+    drawn = UniformSample(on="simplex")
+    return Method("rs-ws", drawn, Frozen(), objective or Bilevel())
 
 
 def enas(lr: float = 1e-3, objective: Objective | None = None) -> Method:
@@ -188,16 +183,8 @@ def gaea(method: Method, lr: float = 0.1) -> Method:
     )
 
 
-BUILDERS = (
-    darts,
-    darts_second,
-    darts_sgd,
-    darts_projected,
-    pc_darts,
-    gdas,
-    rs_ws,
-    enas,
-)
+MIXING = (darts, darts_second, darts_sgd, darts_projected, pc_darts)
+BUILDERS = (*MIXING, gdas, rs_ws, enas)
 BASES = {build().name: build for build in BUILDERS}
 SOURCES = {
     "darts": "Liu, Simonyan, Yang, ICLR 2019; its code",

@@ -25,21 +25,23 @@ Losses = tuple[Tensor, Tensor]  # (theta's, the weights')
 def theta_step(state: "State", batch: Batch) -> Tensor:
     """Move theta against its loss gradient at the present weights; returns the loss.
 
-    ``autograd.grad`` asks for theta's gradient and no other, so nothing from a weight
+    Theta's gradient is asked for and no other, so nothing from a weight
     step can be left in it, and no time goes into gradients that nobody uses.
     """
     if state.theta_rests():
         with torch.no_grad():
             return state.loss(batch, state.sample())
     loss, shown = state.method.relaxation.theta_loss(state, batch)
-    state.descend_theta(torch.autograd.grad(loss, state.parameters))
+    state.descend_theta(state.gradients(loss, state.parameters))
+    state.precision.end()
     return shown
 
 
 def weight_step(state: "State", batch: Batch) -> Tensor:
     """Move the shared weights against their loss gradient; returns the loss."""
     loss = state.loss(batch, state.sample_for_weights())
-    state.descend_weights(_gradients(loss, state.weights))
+    state.descend_weights(state.gradients(loss, state.weights))
+    state.precision.end()
     return loss.detach()
 
 
@@ -62,7 +64,7 @@ def unrolled_theta_step(
     group = state.weight_optimizer.param_groups[0]
     xi = group["lr"]
     training = state.loss(weight_batch, state.sample().detached())
-    slope = _gradients(training, weights)
+    slope = state.gradients(training, weights)
     step = [
         g + group["weight_decay"] * start + group["momentum"] * _momentum(state, w)
         for g, start, w in zip(slope, saved, weights, strict=True)
@@ -70,14 +72,14 @@ def unrolled_theta_step(
     _set(weights, saved, step, -xi)  # w'
     validation = state.loss(theta_batch, state.sample())
     count = len(state.parameters)
-    gradients = _gradients(validation, [*state.parameters, *weights])
+    gradients = state.gradients(validation, [*state.parameters, *weights])
     direct, v = gradients[:count], gradients[count:]
     radius = reach / float(torch.stack([g.norm() for g in v]).norm())
     sides = []
     for sign in (1, -1):
         _set(weights, saved, v, sign * radius)  # w+ and w-
         loss = state.loss(weight_batch, state.sample())
-        sides.append(_gradients(loss, state.parameters))
+        sides.append(state.gradients(loss, state.parameters))
     _set(weights, saved, v, 0.0)
     state.descend_theta(
         tuple(
@@ -86,11 +88,6 @@ def unrolled_theta_step(
         )
     )
     return validation.detach()
-
-
-def _gradients(loss: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
-    """Gradients, 0 for what took no part (operations that were not drawn)."""
-    return torch.autograd.grad(loss, inputs, allow_unused=True, materialize_grads=True)
 
 
 def _momentum(state: "State", weight: Tensor) -> Tensor | float:
@@ -195,11 +192,12 @@ class SingleLevel:
     def joint_step(self, state: "State", batch: Batch) -> Losses:
         """One forward and one backward pass for both; needs a differentiable loss."""
         loss, shown = state.method.relaxation.theta_loss(state, batch)
-        gradients = _gradients(loss, [*state.parameters, *state.weights])
+        gradients = state.gradients(loss, [*state.parameters, *state.weights])
         count = len(state.parameters)
         if not state.theta_rests():
             state.descend_theta(gradients[:count])
         state.descend_weights(gradients[count:])
+        state.precision.end()
         return shown, shown
 
 

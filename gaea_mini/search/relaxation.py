@@ -13,8 +13,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.errors import InputError
-from gaea_mini.supernet import NodeSpace, Space
-from gaea_mini.supernet.fast import Active
+from gaea_mini.supernet import Space
+from gaea_mini.supernet.base import Active
 
 if TYPE_CHECKING:
     from gaea_mini.search.state import State
@@ -90,8 +90,21 @@ class Mixture:
     def weights(
         self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
     ) -> Weights:
-        """Weights of one forward pass, edge weights aside; ``State`` joins the two."""
+        """Weights of one forward pass, edge weights aside; ``sample`` joins the two."""
         return Weights(self.theta(parameters))
+
+    def sample(self, state: "State", perturbation: float = 0.0) -> Weights:
+        """Fresh weights of one forward pass, theta shifted at random if asked for."""
+        weights = self.weights(state.parameters, state.draws, state.progress)
+        theta = weights.theta
+        if perturbation > 0:
+            noise = torch.rand(theta.shape, generator=state.draws).to(theta)
+            theta = (theta + perturbation * (2 * noise - 1)).clamp(min=0)
+            theta = theta / theta.sum(-1, keepdim=True)
+        if weights.active is None:
+            weights = weights._replace(active=state.active_set.of(theta, state.step))
+        theta = state.space.weigh(theta, self.edges(state.parameters))
+        return weights._replace(theta=theta)
 
     def theta_loss(self, state: "State", batch: Batch) -> tuple[Tensor, Tensor]:
         """What the architecture parameters descend, and the loss to record."""
@@ -153,7 +166,7 @@ class GumbelSample(Mixture):
 
 @dataclass(frozen=True)
 class UniformSample(Mixture):
-    """One operation an edge, all equally likely: nothing to learn (RS-WS).
+    """One cell of the space for each pass, all equally likely: no theta (RS-WS).
 
     After the search ``candidates`` cells are drawn and each is scored with the shared
     weights on one batch of theta's pictures; the best is the result.
@@ -161,23 +174,9 @@ class UniformSample(Mixture):
 
     candidates: int = 100
 
-    def start(
-        self, space: Space, update: "Update", draws: torch.Generator
-    ) -> list[Tensor]:
-        if isinstance(space, NodeSpace):
-            raise InputError(
-                "a uniform sample draws an operation for each edge; space "
-                f"{space.name} chooses operations and parents for each node"
-            )
-        return super().start(space, update, draws)
-
-    def weights(
-        self, parameters: Sequence[Tensor], draws: torch.Generator, progress: float
-    ) -> Weights:
-        theta = parameters[0]
-        picks = torch.randint(theta.shape[-1], theta.shape[:-1], generator=draws)
-        hard = F.one_hot(picks, theta.shape[-1])
-        return Weights(hard.to(theta), only(hard))
+    def sample(self, state: "State", perturbation: float = 0.0) -> Weights:
+        theta, active = state.space.draw(state.draws)
+        return Weights(theta.to(state.parameters[0]), active)
 
     def choose(self, state: "State") -> str:
         return best_of(state, [state.sample() for _ in range(self.candidates)])
@@ -188,7 +187,7 @@ def best_of(state: "State", candidates: list[Weights]) -> str:
     """Of sampled cells the one that gets most of a batch of theta's pictures right."""
     pictures, labels = state.scoring_batch()
     right = [
-        int((state.network(pictures, *weights).argmax(1) == labels).sum())
+        int((state.scores(pictures, weights).argmax(1) == labels).sum())
         for weights in candidates
     ]
     theta = candidates[right.index(max(right))].theta

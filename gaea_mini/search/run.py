@@ -26,7 +26,8 @@ SERIES = (
     "accuracy_rounded",
     "seconds",
 )
-SOMETIMES = ("edge_weights", "eigenvalue", "truth")  # left out where there is none
+EXTRA = ("edge_weights", "eigenvalue", "computed", "skipped_steps")
+SOMETIMES = (*EXTRA, "truth")  # left out where there is none
 
 
 @dataclass
@@ -46,6 +47,9 @@ class Run:
       environment: versions, device, threads, commit.
       edge_weights: per state (K, E), where the method learns them (PC-DARTS).
       eigenvalue: largest of the Hessian of theta's loss, where it was asked for.
+      computed: operations of all kinds of cell that a forward pass of the epoch
+        computed on average, where small weights are skipped.
+      skipped_steps: losses so far whose gradients overflowed, in float16.
       truth: what a table says of each state's cell, where one was given.
     """
 
@@ -62,6 +66,8 @@ class Run:
     environment: dict[str, Any] = field(default_factory=dict)
     edge_weights: list[Any] | None = None
     eigenvalue: list[float] | None = None
+    computed: list[float] | None = None
+    skipped_steps: list[int] | None = None
     truth: dict[str, Any] | None = None
 
     @property
@@ -73,7 +79,7 @@ class Run:
         """Add one state: a value for each of the series, and for others if given."""
         for name in SERIES:
             getattr(self, name).append(state[name])
-        for name in ("edge_weights", "eigenvalue"):
+        for name in EXTRA:
             if state.get(name) is not None:
                 setattr(self, name, [*(getattr(self, name) or []), state[name]])
 
@@ -99,7 +105,8 @@ class Run:
         try:
             run = cls(**record)
             lengths = {len(getattr(run, name)) for name in SERIES}
-            lengths |= {len(s) for s in (run.edge_weights, run.eigenvalue) if s}
+            extra = (getattr(run, name) for name in EXTRA)
+            lengths |= {len(series) for series in extra if series}
         except TypeError as error:
             raise InputError(f"not the record of a run: {error}") from None
         if len(lengths) != 1 or lengths == {0}:

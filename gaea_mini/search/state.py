@@ -11,13 +11,16 @@ from torch import Tensor
 
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
+from gaea_mini.search.active_set import ActiveSet
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.method import Method
+from gaea_mini.search.precision import Precision
 from gaea_mini.search.relaxation import Weights
+from gaea_mini.search.speed import EXACT, Speed, compiled
 from gaea_mini.search.update import Frozen
 from gaea_mini.supernet import Space, build_supernet
-from gaea_mini.supernet.fast import Active
+from gaea_mini.supernet.base import Active
 
 
 class State:
@@ -35,6 +38,7 @@ class State:
         seed: int,
         device: torch.device,
         form: str = "fast",
+        speed: Speed = EXACT,
     ):
         if seed < 0:
             raise InputError(f"seed is {seed}; it must be 0 or more")
@@ -45,11 +49,15 @@ class State:
                 f"{data.x.shape[2]} pixels, but the budget says {budget.pictures} of "
                 f"{side[0]}x{side[1]}; load them with the budget's size and pictures"
             )
-        if method.warm_up >= budget.epochs and not isinstance(method.update, Frozen):
+        self.warm_up = budget.part(method.warm_up)
+        if self.warm_up >= budget.epochs and not isinstance(method.update, Frozen):
             raise InputError(
-                f"{method.name}: a warm-up of {method.warm_up} epochs leaves none of "
+                f"{method.name}: a warm-up of {self.warm_up} epochs leaves none of "
                 f"the {budget.epochs} for theta; take a shorter one or more epochs"
             )
+        speed.check(method, form)
+        self.precision = Precision(speed.precision, device)
+        self.active_set = ActiveSet(speed.skip_below, space.shape)
         self.method, self.budget, self.space = method, budget, space
         names = ("network", "parameters", "split", "theta", "weights", "samples")
         seeds = np.random.SeedSequence(seed).generate_state(len(names))
@@ -70,6 +78,9 @@ class State:
             )
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.forward: Any = self.network
+        if speed.compile:
+            self.forward = compiled(self.network, device)
         self.weights = list(self.network.parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights,
@@ -80,7 +91,7 @@ class State:
         start = method.relaxation.start(space, method.update, draws["parameters"])
         self.parameters = [p.to(device).requires_grad_() for p in start]
         self.draws = draws["samples"]
-        self.epoch = 0
+        self.epoch = self.step = 0  # the step is counted within the epoch
         self.progress = 0.0  # part of the search that is done, for temperatures
         self.memory: dict[str, float] = {}  # what a relaxation wants to remember
         self.theta_optimizer = method.update.optimizer(self.parameters)
@@ -108,15 +119,7 @@ class State:
 
     def sample(self, perturbation: float = 0.0) -> Weights:
         """Fresh weights for one forward pass: a mixture, or a sample."""
-        relaxation = self.method.relaxation
-        weights = relaxation.weights(self.parameters, self.draws, self.progress)
-        theta = weights.theta
-        if perturbation > 0:
-            noise = torch.rand(theta.shape, generator=self.draws).to(theta)
-            theta = (theta + perturbation * (2 * noise - 1)).clamp(min=0)
-            theta = theta / theta.sum(-1, keepdim=True)
-        edges = relaxation.edges(self.parameters)
-        return weights._replace(theta=self.space.weigh(theta, edges))
+        return self.method.relaxation.sample(self, perturbation)
 
     def sample_for_weights(self) -> Weights:
         """Weights for a weight step: cut off from theta, and perturbed if asked for."""
@@ -125,7 +128,30 @@ class State:
     def loss(self, batch: tuple[Tensor, Tensor], weights: Weights) -> Tensor:
         """Cross-entropy of the supernet on a batch under these weights."""
         pictures, labels = batch
-        return F.cross_entropy(self.network(pictures, *weights), labels)
+        return F.cross_entropy(self.scores(pictures, weights, self.forward), labels)
+
+    def scores(self, pictures: Tensor, weights: Weights, by: Any = None) -> Tensor:
+        """Logits (B, classes) of pictures (B, C, H, W), in the precision asked for.
+
+        ``by`` the supernet, or what stands for it: only the loss is worth compiling,
+        because its pictures are as many each time.
+        """
+        with self.precision.autocast():
+            scores = (self.network if by is None else by)(pictures, *weights)
+        return scores if self.precision.dtype is None else scores.float()
+
+    def gradients(self, loss: Tensor, inputs: list[Tensor]) -> tuple[Tensor, ...]:
+        """Gradients for ``descend_theta`` and ``descend_weights``.
+
+        They are 0 for what took no part (operations that were not drawn), and times
+        the scale of float16, which the steps divide by.
+        """
+        return torch.autograd.grad(
+            self.precision.scale(loss),
+            inputs,
+            allow_unused=True,
+            materialize_grads=True,
+        )
 
     @torch.no_grad()
     def theta(self, with_edges: bool = False) -> np.ndarray:
@@ -154,20 +180,22 @@ class State:
     def theta_rests(self) -> bool:
         """Whether theta is not moved now: never (RS-WS), or not yet (warm-up)."""
         frozen = isinstance(self.method.update, Frozen)
-        return frozen or self.epoch < self.method.warm_up
+        return frozen or self.epoch < self.warm_up
 
     def descend_theta(self, gradients: tuple[Tensor, ...]) -> None:
         """One step of theta's optimizer with these gradients and no others."""
         for parameter, gradient in zip(self.parameters, gradients, strict=True):
             parameter.grad = gradient
-        self.theta_optimizer.step()
+        self.precision.unscale(self.theta_optimizer)
+        self.precision.step(self.theta_optimizer)
 
     def descend_weights(self, gradients: tuple[Tensor, ...]) -> None:
         """Clip the gradients, then take one SGD step."""
         for weight, gradient in zip(self.weights, gradients, strict=True):
             weight.grad = gradient
+        self.precision.unscale(self.weight_optimizer)
         torch.nn.utils.clip_grad_norm_(self.weights, self.budget.clip)
-        self.weight_optimizer.step()
+        self.precision.step(self.weight_optimizer)
 
     def begin(self, epoch: int) -> None:
         """Set what depends on the epoch (from 0): learning rate, temperature, warm-up.
@@ -175,7 +203,7 @@ class State:
         The learning rate is a cosine from lr_w to lr_w_min over ``schedule_epochs``.
         """
         budget = self.budget
-        self.epoch = epoch
+        self.epoch, self.step = epoch, 0
         self.progress = epoch / max(budget.epochs - 1, 1)
         wave = (1 + math.cos(math.pi * epoch / budget.schedule_epochs)) / 2
         for group in self.weight_optimizer.param_groups:
@@ -194,7 +222,7 @@ class State:
         # Batch norm uses the statistics of the batch, so batches are large and fixed.
         for x, y in zip(*(part.split(250) for part in self.held_out), strict=True):
             pictures = x.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory
-            scores = self.network(pictures, weights, active)
+            scores = self.scores(pictures, Weights(weights, active))
             right += (scores.argmax(1) == y).sum().item()
         return 100 * right / len(self.held_out[1])
 
@@ -205,6 +233,7 @@ class State:
             "parameters": [p.detach() for p in self.parameters],
             "samples_generator": self.draws.get_state(),
             "memory": dict(self.memory),
+            "precision": self.precision.state_dict(),
             "weight_optimizer": self.weight_optimizer.state_dict(),
             "theta_optimizer": self.theta_optimizer.state_dict(),
             "theta_generator": self.theta_batches.generator.get_state(),
@@ -221,6 +250,7 @@ class State:
                 parameter.copy_(value)
         self.draws.set_state(saved["samples_generator"].cpu())
         self.memory = dict(saved["memory"])
+        self.precision.load_state_dict(saved.get("precision", {}))
         self.weight_optimizer.load_state_dict(saved["weight_optimizer"])
         self.theta_optimizer.load_state_dict(saved["theta_optimizer"])
         self.theta_batches.generator.set_state(saved["theta_generator"].cpu())

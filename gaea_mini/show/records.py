@@ -76,7 +76,7 @@ def pick(
         for run in record["runs"]
         if run["config"]["method"] == method
         and objective in (None, run["config"]["objective"])
-        and run["config"]["update"]["lr"] == lr
+        and _step(run) in (None, lr)
     ]
     if not runs:
         raise InputError(
@@ -84,6 +84,11 @@ def pick(
             + (f" and objective {objective}" if objective else "")
         )
     return sorted(runs, key=lambda run: int(run["config"]["seed"]))
+
+
+def _step(run: Json) -> float | None:
+    """The step of theta; None for a method that takes none (RS-WS)."""
+    return run["config"]["update"].get("lr")
 
 
 def chosen_step(record: Json, method: str, objective: str | None = None) -> float:
@@ -116,7 +121,10 @@ def arms(record: Json) -> dict[str, list[Json]]:
     objectives has to be split by objective first.
     """
     pairs = dict.fromkeys(
-        (run["config"]["method"], run["config"]["update"]["lr"])
+        (
+            run["config"]["method"],
+            _step(run) or chosen_step(record, run["config"]["method"]),
+        )
         for run in record["runs"]
     )
     order = {step["method"]: i for i, step in enumerate(record["steps"])}

@@ -1,12 +1,12 @@
 """The mixed cell of the DARTS space as its formula reads: the fast one's measure."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.darts_operations import (
     DARTS_OPERATIONS,
     FactorizedReduce,
@@ -14,8 +14,8 @@ from gaea_mini.supernet.darts_operations import (
     relu_conv_bn,
 )
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import Active, mixed_channels, shuffle
 from gaea_mini.supernet.operations import batch_norm
+from gaea_mini.supernet.reference import MixedEdge
 
 
 @dataclass(frozen=True)
@@ -54,45 +54,25 @@ class Place:
         )
 
 
-class MixedDartsEdge(nn.Module):
-    """All operations of one edge, mixed by its row of theta (O,).
+class MixedDartsEdge(MixedEdge):
+    """The same in the DARTS space, where an edge may halve the picture.
 
     A batch norm stands behind pooling too: it makes the outputs of the candidates
-    comparable. With ``partial`` k only the first C / k channels are mixed (PC-DARTS);
-    the others pass by (through a 2x2 maximum where the stride is 2), with the sum of
-    the row as their weight, and all channels are shuffled.
+    comparable. Channels that pass by go through a 2x2 maximum where the stride is 2.
     """
 
     def __init__(self, space: DartsSpace, channels: int, stride: int, partial: int = 1):
-        super().__init__()
-        self.stride, self.partial = stride, partial
-        mixed = mixed_channels(channels, partial)
-        self.split = [mixed, channels - mixed]
-        self.operations = nn.ModuleList()
-        for name in space.operations:
-            operation = DARTS_OPERATIONS[name](mixed, stride, batch_norm)
-            if "pool" in name:
-                operation = nn.Sequential(operation, batch_norm(mixed))
-            self.operations.append(operation)
+        self.stride = stride
+        super().__init__(space, channels, partial)
 
-    def forward(
-        self,
-        x: Tensor,
-        theta: Tensor,
-        active: Sequence[int] | None = None,
-        constant_rest: bool = False,
-    ) -> Tensor:
-        first, others = x.split(self.split, dim=1)
-        total = first.new_zeros(())
-        for o, operation in enumerate(self.operations):
-            if active is None or o in active:
-                total = total + theta[o] * operation(first)
-            elif constant_rest:
-                total = total + theta[o]
-        if self.partial == 1:
-            return total
-        beside = theta.sum() * pass_by(others, self.stride)
-        return shuffle(torch.cat([total, beside], dim=1), self.partial)
+    def operation(self, name: str, channels: int) -> nn.Module:
+        operation = DARTS_OPERATIONS[name](channels, self.stride, batch_norm)
+        if "pool" in name:
+            operation = nn.Sequential(operation, batch_norm(channels))
+        return operation
+
+    def pass_by(self, x: Tensor) -> Tensor:
+        return pass_by(x, self.stride)
 
 
 def pass_by(x: Tensor, stride: int) -> Tensor:

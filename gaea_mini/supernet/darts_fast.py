@@ -6,16 +6,17 @@ gradient costs nothing extra. A convolution with dilation 2 is an ordinary one o
 second pixel: on four grids of half the size, which are put together again once a node.
 """
 
-from functools import cached_property
+from collections.abc import Callable
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.darts_cell import ReferenceDartsCell, pass_by
 from gaea_mini.supernet.darts_operations import alternate_pixels
-from gaea_mini.supernet.fast import Active, shuffle
+from gaea_mini.supernet.fast import shuffle
 
 
 class FastDartsCell(ReferenceDartsCell):
@@ -41,10 +42,21 @@ class FastDartsCell(ReferenceDartsCell):
         channels = self.edges[0].split  # those that are mixed, those that pass by
         zeros = nothing.split(channels, dim=1)
         mixed, passing = ([Sum() for _ in range(self.space.nodes)] for _ in range(2))
+        idle = None
+        if constant_rest and active is not None:
+            idle = self._idle_weights(theta, active)
+
+        def node(t: int) -> Tensor:
+            if idle is not None:  # once a node, not once an operation
+                mixed[t].add(idle[self.space.entering[t - 2]].sum().expand_as(zeros[0]))
+            return self._node(mixed[t], passing[t], zeros)
+
         for source in range(self.space.nodes - 1):
             if source >= 2:
-                nodes.append(self._node(mixed[source], passing[source], zeros))
-            first, others = nodes[source].split(channels, dim=1)
+                nodes.append(node(source))
+            first = others = nodes[source]
+            if self.partial > 1:
+                first, others = first.split(channels, dim=1)
             stride = self.place.stride(source)
             shared = Shared(first, stride)
             for e, (s, t) in enumerate(self.space.edges):
@@ -52,12 +64,17 @@ class FastDartsCell(ReferenceDartsCell):
                     for o, weight in enumerate(theta[e].unbind()):
                         if active is None or o in active[e]:
                             self._add(mixed[t], shared, e, o, weight)
-                        elif constant_rest:
-                            mixed[t].add(weight.expand_as(zeros[0]))
                     if self.partial > 1:
                         passing[t].add(pass_by(others, stride), theta[e].sum())
-        nodes.append(self._node(mixed[-1], passing[-1], zeros))
+        nodes.append(node(self.space.nodes - 1))
         return torch.cat(nodes[2:], dim=1)
+
+    def _idle_weights(self, theta: Tensor, active: Active) -> Tensor:
+        """For each edge the sum of its weights that were not computed, (E,)."""
+        mask = torch.ones_like(theta)
+        for row, chosen in zip(mask, active, strict=True):
+            row[list(chosen)] = 0
+        return (theta * mask).sum(dim=1)
 
     def _add(
         self, total: "Sum", shared: "Shared", e: int, o: int, weight: Tensor
@@ -93,6 +110,21 @@ class FastDartsCell(ReferenceDartsCell):
         return shuffle(both, self.partial)
 
 
+class once:
+    """A property that is computed when first asked for, and kept.
+
+    functools' own takes a lock on Python 3.11, which torch.compile cannot trace.
+    """
+
+    def __init__(self, compute: Callable[[Any], Tensor]):
+        self.compute, self.name = compute, compute.__name__
+
+    def __get__(self, owner: Any, kind: type) -> Tensor:
+        if self.name not in owner.kept:
+            owner.kept[self.name] = self.compute(owner)
+        return owner.kept[self.name]
+
+
 class Shared:
     """What the edges that leave a node have in common, made when first asked for.
 
@@ -103,30 +135,31 @@ class Shared:
 
     def __init__(self, x: Tensor, stride: int):
         self.x, self.stride = x, stride
+        self.kept: dict[str, Tensor] = {}
         # Are the outputs of dilated convolutions whole pictures, or four grids?
         self.whole = stride == 2 or any(n % 2 for n in x.shape[2:])
 
-    @cached_property
+    @once
     def rectified(self) -> Tensor:
         return F.relu(self.x)
 
-    @cached_property
+    @once
     def max_pool(self) -> Tensor:
         return standardise(F.max_pool2d(self.x, 3, self.stride, 1))
 
-    @cached_property
+    @once
     def avg_pool(self) -> Tensor:
         y = F.avg_pool2d(self.x, 3, self.stride, 1, count_include_pad=False)
         return standardise(y)
 
-    @cached_property
+    @once
     def every_second(self) -> Tensor:
         """The pixels that a dilated convolution with stride 2 sees, or four grids."""
         if self.stride == 2:
             return dense(self.rectified[:, :, ::2, ::2])
         return to_grids(self.rectified)
 
-    @cached_property
+    @once
     def alternate(self) -> Tensor:
         """Even pixels and odd pixels of ``FactorizedReduce``, one behind the other."""
         return torch.cat(alternate_pixels(self.rectified), dim=1)

@@ -5,10 +5,10 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from gaea_mini.supernet.base import Active, SearchNetwork
 from gaea_mini.supernet.darts_cell import Place, ReferenceDartsCell
 from gaea_mini.supernet.darts_fast import FastDartsCell
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import Active
 
 DARTS_FORMS = {"fast": FastDartsCell, "reference": ReferenceDartsCell}
 STEM = 3  # the stem has 3 C channels
@@ -33,33 +33,18 @@ def places(space: DartsSpace, channels: int, cells: int) -> Iterator[Place]:
         after_reduction = kind == 1
 
 
-class DartsSupernet(nn.Module):
+class DartsSupernet(SearchNetwork):
     """Stem, a row of mixed cells, classifier.
 
     All cells of a kind share a row of theta. There are 3 N + 2 cells; see ``places``.
-
-    Args:
-      space: the search space of the cells.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of a node in the first stage.
-      cells: normal cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
-    def __init__(
-        self,
-        space: DartsSpace,
-        inputs: int,
-        classes: int,
-        channels: int,
-        cells: int,
-        form: str = "fast",
-        partial: int = 1,
-    ):
-        super().__init__()
-        cell = DARTS_FORMS[form]
+    forms = DARTS_FORMS
+
+    def build(
+        self, space: DartsSpace, inputs: int, channels: int, cells: int, partial: int
+    ) -> int:
+        cell = DARTS_FORMS[self.form]
         row = list(places(space, channels, cells))
         self.kinds = [place.kind for place in row]
         self.stem = nn.Sequential(
@@ -67,7 +52,7 @@ class DartsSupernet(nn.Module):
             nn.BatchNorm2d(STEM * channels, track_running_stats=False),
         )
         self.layers = nn.ModuleList(cell(space, place, partial) for place in row)
-        self.classifier = nn.Linear(row[-1].channels * (space.nodes - 2), classes)
+        return row[-1].channels * (space.nodes - 2)
 
     def forward(
         self,

@@ -15,15 +15,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active, SearchSpace
 
 Choice = tuple[tuple[int, ...], ...]  # per kind of cell, an operation on every edge
 
 
 @dataclass(frozen=True)
-class DartsSpace:
+class DartsSpace(SearchSpace):
     """All pairs of cells in which every node after the inputs keeps ``kept`` edges.
 
     Args:
@@ -46,11 +48,6 @@ class DartsSpace:
         return tuple((s, t) for t in range(2, self.nodes) for s in range(t))
 
     @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of theta: (kinds, E, O)."""
-        return len(self.kinds), len(self.edges), len(self.operations)
-
-    @property
     def size(self) -> int:
         """Number of genotypes, isomorphic ones counted apart.
 
@@ -64,11 +61,6 @@ class DartsSpace:
         )
         return cells ** len(self.kinds)
 
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Operations that the GAEA paper leaves out of its searches: none of them."""
-        return ()
-
     def without(self, *names: str) -> "DartsSpace":
         """The same space with some operations taken out.
 
@@ -76,28 +68,13 @@ class DartsSpace:
           InputError: no such operation; or ``none``, which stands on the edges that a
             genotype leaves out; or nothing else is left.
         """
-        for name in names:
-            self._require(name)
+        kept = self._kept(names)
         if "none" in names:
             raise InputError(
                 f"space {self.name} keeps 'none': it stands on the edges that a "
                 "genotype leaves out, and rounding never chooses it"
             )
-        kept = tuple(o for o in self.operations if o not in names)
-        if kept == ("none",):
-            raise InputError(
-                f"space {self.name}: no operation is left that lets anything through; "
-                "keep at least one beside 'none'"
-            )
         return replace(self, operations=kept)
-
-    def groups(self, edge_weights: bool) -> list[int]:
-        """Sizes of the simplices of edge weights that a search learns, if any."""
-        return [len(entering) for entering in self.entering] if edge_weights else []
-
-    def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
-        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
-        return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
 
     def parse(self, arch: str) -> Choice:
         """Operation index on each edge of each cell, read from a genotype.
@@ -142,14 +119,6 @@ class DartsSpace:
             cells.append(f"{kind}: {'+'.join(groups)}")
         return " ".join(cells)
 
-    @property
-    def entering(self) -> list[list[int]]:
-        """Edges by the node that they enter, from node 2 on."""
-        return [
-            [e for e, (_, t) in enumerate(self.edges) if t == target]
-            for target in range(2, self.nodes)
-        ]
-
     def round(self, theta: np.ndarray) -> str:
         r"""The genotype that theta is rounded to.
 
@@ -181,13 +150,23 @@ class DartsSpace:
         """Theta (K, E, O) of one genotype; edges left out have weight 1 on ``none``."""
         return np.eye(len(self.operations), dtype=np.float32)[list(self.parse(arch))]
 
-    def _require(self, name: str) -> int:
-        if name not in self.operations:
-            raise InputError(
-                f"space {self.name} has no operation {name!r}; "
-                f"it has {', '.join(self.operations)}"
-            )
-        return self.operations.index(name)
+    def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
+        """One of all genotypes: ``kept`` edges into each node, an operation on each.
+
+        As Li and Talwalkar sample them (UAI 2019), but for ``none``, which a genotype
+        cannot hold.
+        """
+        none = self._require("none")
+        useful = [o for o in range(len(self.operations)) if o != none]
+        picks = torch.full(self.shape[:2], none)
+        for row in picks:
+            for entering in self.entering:
+                chosen = torch.randperm(len(entering), generator=draws)[: self.kept]
+                found = torch.randint(len(useful), (self.kept,), generator=draws)
+                row[entering[0] + chosen] = torch.tensor(useful)[found]
+        theta = F.one_hot(picks, len(self.operations)).float()
+        rows = picks.tolist()
+        return theta, [[(o,) if o != none else () for o in row] for row in rows]
 
 
 DARTS = DartsSpace(

@@ -6,18 +6,20 @@ the filters stacked. Theta enters as the scale of the batch norm behind it, so t
 gradient costs nothing extra.
 """
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active
 from gaea_mini.supernet.operations import pool
-from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace
 
-Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
+if TYPE_CHECKING:
+    from gaea_mini.supernet.reference import ReferenceCell
+
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 ORDER = (*KERNELS, "skip_connect", "avg_pool_3x3")  # of the sums; ``none`` adds nothing
 
@@ -123,6 +125,7 @@ class FastCell(nn.Module):
                 mixed = self._convolve(rectified, filters, theta[edges, column])
                 for t, part in zip(targets, mixed, strict=True):
                     sums[t] = _plus(sums[t], part)
+                del mixed, part  # room for what the next convolution makes
             else:
                 value = node if name == "skip_connect" else self.pool(node)
                 for t, e in zip(targets, edges, strict=True):
@@ -151,7 +154,7 @@ class FastCell(nn.Module):
         return y.split(self.channels, dim=1)
 
     @torch.no_grad()
-    def copy_from(self, cell: ReferenceCell) -> "FastCell":
+    def copy_from(self, cell: "ReferenceCell") -> "FastCell":
         """Take over the filters of a reference cell, edge by edge."""
         for name in KERNELS:
             for source, edges in enumerate(self.leaving):
@@ -188,10 +191,13 @@ def shuffle(x: Tensor, groups: int) -> Tensor:
 
 
 def _plus(total: Tensor | None, part: Tensor, weight: Tensor | None = None) -> Tensor:
-    """total + weight * part, in one pass over memory."""
+    """total + weight * part, in one pass over memory; in place if total allows it."""
     if total is None:
         return part if weight is None else weight * part
-    return total + part if weight is None else torch.addcmul(total, part, weight)
+    kinds = {x.dtype for x in (total, part, weight) if x is not None}
+    if total._base is not None or len(kinds) > 1:  # part of a split; or promoted
+        return total + part if weight is None else torch.addcmul(total, part, weight)
+    return total.add_(part) if weight is None else total.addcmul_(part, weight)
 
 
 def _initial_filters(edges: int, channels: int, kernel: int) -> nn.Parameter:

@@ -6,15 +6,17 @@ from typing import Any
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active, SearchNetwork
 from gaea_mini.supernet.darts_network import DartsSupernet
 from gaea_mini.supernet.darts_space import DartsSpace
-from gaea_mini.supernet.fast import Active, FastCell
+from gaea_mini.supernet.fast import FastCell
 from gaea_mini.supernet.node_cell import NodeSupernet
 from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace, Space
+
+CELL_FORMS = {"fast": FastCell, "reference": ReferenceCell}
 
 
 class Reduction(nn.Module):
@@ -35,50 +37,30 @@ class Reduction(nn.Module):
         return self.main(x) + self.side(x)
 
 
-class Supernet(nn.Module):
+class Supernet(SearchNetwork):
     """Stem, three stages of mixed cells with a reduction between them, classifier.
 
     All cells share theta. As in NAS-Bench-201 the stages have C, 2C and 4C channels.
-
-    Args:
-      space: the search space of the cell.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of the first stage.
-      cells: cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
-    def __init__(
-        self,
-        space: CellSpace,
-        inputs: int,
-        classes: int,
-        channels: int,
-        cells: int,
-        form: str = "fast",
-        partial: int = 1,
-    ):
-        super().__init__()
-        if form == "reference" and partial > 1:
-            raise InputError("partial channels: only the fast form has them")
-        self.form = form
+    forms = CELL_FORMS
+
+    def build(
+        self, space: CellSpace, inputs: int, channels: int, cells: int, partial: int
+    ) -> int:
+        cell = CELL_FORMS[self.form]
         layers: list[nn.Module] = []
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
                 layers.append(Reduction(width // 2, width))
-            if form == "fast":
-                layers += [FastCell(space, width, partial) for _ in range(cells)]
-            else:
-                layers += [ReferenceCell(space, width) for _ in range(cells)]
+            layers += [cell(space, width, partial) for _ in range(cells)]
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False), batch_norm(channels)
         )
         self.layers = nn.ModuleList(layers)
         self.norm = batch_norm(4 * channels)
-        self.classifier = nn.Linear(4 * channels, classes)
+        return 4 * channels
 
     def forward(
         self,
@@ -90,17 +72,12 @@ class Supernet(nn.Module):
         """Logits (B, classes) of pictures x (B, C, H, W) under theta (1, E, O).
 
         ``active`` and ``constant_rest`` are for methods that sample; see ``FastCell``.
-        The reference form computes every operation, whatever its weight.
         """
         chosen = None if active is None else active[0]
         x = self.stem(x)
         for layer in self.layers:
-            if isinstance(layer, Reduction):
-                x = layer(x)
-            elif self.form == "fast":
-                x = layer(x, theta[0], chosen, constant_rest)
-            else:
-                x = layer(x, theta[0])
+            reduces = isinstance(layer, Reduction)
+            x = layer(x) if reduces else layer(x, theta[0], chosen, constant_rest)
         x = F.relu(self.norm(x)).mean(dim=(2, 3))  # (B, 4C)
         return self.classifier(x)
 
@@ -110,8 +87,8 @@ def build_supernet(
 ) -> Supernet | DartsSupernet | NodeSupernet:
     """The supernet of any space: ``supernet(x, space.weigh(theta, edges))``.
 
-    The arguments are those of ``Supernet``: space, inputs, classes, channels, cells,
-    form and partial.
+    The arguments are those of ``SearchNetwork``: space, inputs, classes, channels,
+    cells, form and partial.
     """
     if isinstance(space, DartsSpace):
         return DartsSupernet(space, *size, **options)

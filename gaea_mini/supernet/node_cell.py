@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.supernet.fast import Active, mixed_channels, shuffle
+from gaea_mini.supernet.base import Active, SearchNetwork
+from gaea_mini.supernet.fast import mixed_channels, shuffle
 from gaea_mini.supernet.node_space import NodeSpace
 from gaea_mini.supernet.operations import batch_norm
 
@@ -102,7 +103,9 @@ class ReferenceNodeCell(nn.Module):
         constant_rest: bool,
     ) -> Tensor:
         """The weighted sum of a node's operations, on the channels that are mixed."""
-        first, others = x.split(self.split, dim=1)
+        # A split of all channels would make a copy in the backward pass, and lose
+        # the order in memory.
+        first, *others = x.split(self.split, dim=1) if self.partial > 1 else [x]
         total = first.new_zeros(())
         for o, operation in enumerate(operations.children()):
             if chosen is None or o in chosen:
@@ -111,7 +114,7 @@ class ReferenceNodeCell(nn.Module):
                 total = total + theta[o]
         if self.partial == 1:
             return total
-        return shuffle(torch.cat([total, others], dim=1), self.partial)
+        return shuffle(torch.cat([total, *others], dim=1), self.partial)
 
 
 class FastNodeCell(ReferenceNodeCell):
@@ -134,33 +137,18 @@ class FastNodeCell(ReferenceNodeCell):
 NODE_FORMS = {"fast": FastNodeCell, "reference": ReferenceNodeCell}
 
 
-class NodeSupernet(nn.Module):
+class NodeSupernet(SearchNetwork):
     """Stem, three stages of mixed cells with 2x2 pooling between them, classifier.
 
     All cells share W. The stages have C, 2C and 4C channels a node.
-
-    Args:
-      space: the search space of the cell.
-      inputs: channels of a picture, 1 or 3.
-      classes: number of classes.
-      channels: C, the channels of a node in the first stage.
-      cells: cells a stage, N.
-      form: "fast" or "reference"; the same function, computed differently.
-      partial: PC-DARTS's k; 1 sends all channels through the operations.
     """
 
-    def __init__(
-        self,
-        space: NodeSpace,
-        inputs: int,
-        classes: int,
-        channels: int,
-        cells: int,
-        form: str = "fast",
-        partial: int = 1,
-    ):
-        super().__init__()
-        cell, joined = NODE_FORMS[form], len(space.kept)
+    forms = NODE_FORMS
+
+    def build(
+        self, space: NodeSpace, inputs: int, channels: int, cells: int, partial: int
+    ) -> int:
+        cell, joined = NODE_FORMS[self.form], len(space.kept)
         self.stem = conv_bn_relu(inputs, channels, 3)
         layers: list[nn.Module] = []
         width = channels
@@ -175,7 +163,7 @@ class NodeSupernet(nn.Module):
             nn.ReLU(), nn.Conv2d(width, 4 * channels, 1, bias=False)
         )
         self.norm = batch_norm(4 * channels)
-        self.classifier = nn.Linear(4 * channels, classes)
+        return 4 * channels
 
     def forward(
         self,

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active, SearchSpace
 
 
 class NodeChoice(NamedTuple):
@@ -29,7 +30,7 @@ class NodeChoice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class NodeSpace:
+class NodeSpace(SearchSpace):
     """All cells whose choice nodes and output keep given numbers of parents.
 
     Args:
@@ -49,12 +50,6 @@ class NodeSpace:
         return tuple((s, t) for t in range(1, len(self.kept) + 1) for s in range(t))
 
     @property
-    def entering(self) -> list[list[int]]:
-        """Edges by the node that they enter; the output last."""
-        nodes = range(1, len(self.kept) + 1)
-        return [[e for e, (_, t) in enumerate(self.edges) if t == n] for n in nodes]
-
-    @property
     def shape(self) -> tuple[int, int, int]:
         """Shape of theta: (kinds, choice nodes, O)."""
         return len(self.kinds), len(self.kept) - 1, len(self.operations)
@@ -66,19 +61,9 @@ class NodeSpace:
         parents = math.prod(math.comb(t, kept) for t, kept in nodes)
         return parents * len(self.operations) ** (len(self.kept) - 1)
 
-    @property
-    def left_out(self) -> tuple[str, ...]:
-        """Operations that the GAEA paper leaves out of its searches: none of them."""
-        return ()
-
     def without(self, *names: str) -> "NodeSpace":
         """The same space with some operations taken out."""
-        for name in names:
-            self._require(name)
-        operations = tuple(o for o in self.operations if o not in names)
-        if not operations:
-            raise InputError(f"space {self.name}: no operation is left; keep one")
-        return replace(self, operations=operations)
+        return replace(self, operations=self._kept(names))
 
     def groups(self, edge_weights: bool = True) -> list[int]:
         """Sizes of the simplices of input weights; a search always learns them.
@@ -179,13 +164,17 @@ class NodeSpace:
                     weights[0, entering[s]] = 1 / len(self.operations)
         return weights
 
-    def _require(self, name: str) -> int:
-        if name not in self.operations:
-            raise InputError(
-                f"space {self.name} has no operation {name!r}; "
-                f"it has {', '.join(self.operations)}"
-            )
-        return self.operations.index(name)
+    def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
+        """One of all cells: an operation of each choice node, parents of each node."""
+        picks = torch.randint(len(self.operations), self.shape[1:2], generator=draws)
+        operations = tuple(picks.tolist())
+        parents = (
+            torch.randperm(t, generator=draws)[:kept].sort().values.tolist()
+            for t, kept in enumerate(self.kept, start=1)
+        )
+        choice = NodeChoice(operations, tuple(map(tuple, parents)))
+        weights = torch.tensor(self.one_hot(self.format(choice)))
+        return weights, [[(o,) for o in operations]]
 
 
 # Numbers of parents: automl/nasbench-1shot1, search_space_1.py to search_space_3.py.

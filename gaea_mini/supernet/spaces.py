@@ -11,15 +11,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.errors import InputError
+from gaea_mini.supernet.base import Active, SearchSpace
 from gaea_mini.supernet.darts_space import DARTS, DartsSpace
 from gaea_mini.supernet.node_space import NASBENCH1SHOT1, NodeSpace
 
 
 @dataclass(frozen=True)
-class CellSpace:
+class CellSpace(SearchSpace):
     """All cells with one of ``operations`` on each edge of a complete DAG of ``nodes``.
 
     Args:
@@ -39,19 +41,6 @@ class CellSpace:
         return tuple((s, t) for t in range(1, self.nodes) for s in range(t))
 
     @property
-    def entering(self) -> list[list[int]]:
-        """Edges by the node that they enter, from node 1 on."""
-        return [
-            [e for e, (_, t) in enumerate(self.edges) if t == target]
-            for target in range(1, self.nodes)
-        ]
-
-    @property
-    def shape(self) -> tuple[int, int, int]:
-        """Shape of theta: (kinds, E, O)."""
-        return len(self.kinds), len(self.edges), len(self.operations)
-
-    @property
     def size(self) -> int:
         """Number of cells, isomorphic ones counted apart: O ** E."""
         return len(self.operations) ** len(self.edges)
@@ -67,23 +56,7 @@ class CellSpace:
         >>> space("nasbench201").without("none").size
         4096
         """
-        for name in names:
-            self._require(name)
-        kept = tuple(o for o in self.operations if o not in names)
-        if not set(kept) - {"none"}:
-            raise InputError(
-                f"space {self.name}: no operation is left that lets anything through; "
-                "keep at least one beside 'none'"
-            )
-        return replace(self, operations=kept)
-
-    def groups(self, edge_weights: bool) -> list[int]:
-        """Sizes of the simplices of edge weights that a search learns, if any."""
-        return [len(entering) for entering in self.entering] if edge_weights else []
-
-    def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
-        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
-        return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
+        return replace(self, operations=self._kept(names))
 
     def parse(self, arch: str) -> tuple[int, ...]:
         """Operation index on each edge, read from an arch string.
@@ -178,13 +151,11 @@ class CellSpace:
         """Theta (1, E, O) of a single cell: weight 1 on its operations."""
         return np.eye(len(self.operations), dtype=np.float32)[[list(self.parse(arch))]]
 
-    def _require(self, name: str) -> int:
-        if name not in self.operations:
-            raise InputError(
-                f"space {self.name} has no operation {name!r}; "
-                f"it has {', '.join(self.operations)}"
-            )
-        return self.operations.index(name)
+    def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
+        count = len(self.operations)
+        picks = torch.randint(count, self.shape[:2], generator=draws)
+        active: list[Active] = [[(o,) for o in row] for row in picks.tolist()]
+        return F.one_hot(picks, count).float(), active
 
 
 Space = CellSpace | DartsSpace | NodeSpace

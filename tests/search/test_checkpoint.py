@@ -103,6 +103,8 @@ OTHERS = {
     "epochs": lambda a: {**a, "budget": replace(a["budget"], epochs=4)},
     "batch": lambda a: {**a, "budget": replace(a["budget"], batch=4)},
     "form": lambda a: {**a, "form": "reference"},
+    "precision": lambda a: {**a, "precision": "bfloat16"},
+    "skip_below": lambda a: {**a, "skip_below": 1e-3},
     "data": lambda a: {**a, "data": replace(a["data"], name="others")},
     "data_sha256": lambda a: {**a, "data": replace(a["data"], sha256="0" * 64)},
 }

@@ -138,13 +138,16 @@ def test_sampled_cell_computes_the_drawn_operations_only(monkeypatch) -> None:
     assert sum(seen) == 2 * names.count("nor_conv_3x3")
 
 
-def test_uniform_sample_takes_every_operation_equally_often() -> None:
-    draws, theta = torch.Generator().manual_seed(0), torch.full((1, 6, 3), 1 / 3)
-    counts = sum(
-        UniformSample(on="simplex").weights([theta], draws, 0.0).theta[0]
-        for _ in range(3000)
-    )
-    assert torch.allclose(counts / 3000, theta[0], atol=0.035)
+def test_a_uniform_sample_is_a_draw_of_the_space(pictures) -> None:
+    """With the same random numbers, and every pass draws anew."""
+    state = make_state(pictures, rs_ws())
+    same = torch.Generator()
+    same.set_state(state.draws.get_state())
+    for _ in range(3):
+        weights = state.sample()
+        theta, active = COMPACT.draw(same)
+        assert torch.equal(weights.theta, theta) and weights.active == active
+        assert not weights.theta.requires_grad and not weights.constant_rest
 
 
 def test_rs_ws_ends_with_the_best_scored_candidate(pictures, monkeypatch) -> None:
@@ -152,9 +155,7 @@ def test_rs_ws_ends_with_the_best_scored_candidate(pictures, monkeypatch) -> Non
     x, labels = state.scoring_batch()
     monkeypatch.setattr(state, "scoring_batch", lambda: (x, labels))
     draws = torch.Generator().manual_seed(4)
-    candidates = [
-        state.method.relaxation.weights(state.parameters, draws, 0.0) for _ in range(8)
-    ]
+    candidates = [Weights(*COMPACT.draw(draws)) for _ in range(8)]
     scores = []
     for weights in candidates:
         with torch.no_grad():
@@ -380,7 +381,7 @@ def test_weights_first_where_the_method_says_so(pictures, monkeypatch) -> None:
 
 
 def test_warm_up_moves_the_weights_only(pictures) -> None:
-    state = make_state(pictures, replace(darts(), warm_up=1))
+    state = make_state(pictures, replace(darts(), warm_up=0.5))
     theta_batch, weight_batch = batches(state)
     alpha, w = state.parameters[0].detach().clone(), state.weights[0].detach().clone()
     state.begin(0)
@@ -462,6 +463,8 @@ def test_every_method_runs_and_resumes(name, pictures, tmp_path) -> None:
         lambda: Bilevel(order=3),
         lambda: replace(darts(objective=SingleLevel(passes=1)), perturbation=0.1),
         lambda: replace(darts(), perturbation=2.0),
+        lambda: replace(rs_ws(), perturbation=0.1),
+        lambda: replace(enas(), perturbation=0.1),
         lambda: GumbelSample(estimator="guess"),
         lambda: GumbelSample(partial=4),
     ],

@@ -10,7 +10,7 @@ from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, method, search
 from gaea_mini.search.state import State
-from gaea_mini.supernet import NodeSpace, space
+from gaea_mini.supernet import space
 
 NODES = ["nasbench1shot1-1", "nasbench1shot1-2", "nasbench1shot1-3"]
 MIXTURES = ["darts", "gaea-darts", "pc-darts", "gaea-pc-darts", "gdas", "gaea-gdas"]
@@ -116,12 +116,48 @@ def test_a_perturbed_theta_keeps_the_input_weights():
     assert (rows - 1 / 3).abs().max() > 0.01
 
 
-@pytest.mark.parametrize(
-    ("where", "name"),
-    [*((where, "rs-ws") for where in NODES), ("darts", "enas"), (NODES[0], "enas")],
-)
-def test_a_method_that_is_not_defined_on_a_space_says_so(where, name):
-    assert isinstance(space(where), NodeSpace) or name == "enas"
+@pytest.mark.parametrize("where", ["darts", *NODES])
+def test_random_search_runs_and_resumes_on_a_space(where, tmp_path):
+    at, chosen = space(where), ready("rs-ws")
+    chosen = replace(chosen, relaxation=replace(chosen.relaxation, candidates=6))
+    *_, whole = search(at, noise(), chosen, SMALL)
+    file = tmp_path / "c"
+    for run in search(at, noise(), chosen, SMALL, checkpoint=file):
+        if run.epoch == 1:
+            break
+    *_, resumed = search(at, noise(), chosen, SMALL, checkpoint=file)
+    for series in ("loss_w", "loss_theta", "genotype", "accuracy_rounded"):
+        assert getattr(resumed, series) == getattr(whole, series)
+    assert len(set(whole.genotype)) > 1
+    assert np.allclose(whole.theta, 1 / len(at.operations), atol=1e-5)
+
+
+@pytest.mark.parametrize("where", ["darts", *NODES])
+def test_random_search_ends_with_the_cell_that_scores_best_alone(where, monkeypatch):
+    """Each candidate scored as a cell of its own, with all operations computed."""
+    at, chosen = space(where), ready("rs-ws")
+    chosen = replace(chosen, relaxation=replace(chosen.relaxation, candidates=8))
+    state = State(at, noise(), chosen, SMALL, 0, torch.device("cpu"))
+    pictures, labels = next(iter(state.theta_batches))
+    monkeypatch.setattr(state, "scoring_batch", lambda: (pictures, labels))
+    again = torch.Generator()
+    again.set_state(state.draws.get_state())
+    cells = [at.round(at.draw(again)[0].numpy()) for _ in range(8)]
+    with torch.no_grad():
+        right = [
+            int(
+                (state.network(pictures, torch.tensor(at.one_hot(cell))).argmax(1))
+                .eq(labels)
+                .sum()
+            )
+            for cell in cells
+        ]
+    assert len(set(right)) > 1
+    assert chosen.relaxation.choose(state) == cells[int(np.argmax(right))]
+
+
+@pytest.mark.parametrize("where", ["darts", *NODES])
+def test_a_method_that_is_not_defined_on_a_space_says_so(where):
     with pytest.raises(InputError) as error:
-        next(search(space(where), noise(), ready(name), SMALL))
+        next(search(space(where), noise(), ready("enas"), SMALL))
     assert where in str(error.value) and "\n" not in str(error.value)

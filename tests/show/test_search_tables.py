@@ -323,37 +323,3 @@ def test_names_on_a_logarithmic_axis_stand_apart() -> None:
     (ax,) = search_plots.toy_edge(curves).axes
     heights = [text.xy[1] for text in ax.texts]
     assert len(heights) == 2 and abs(heights[0] - heights[1]) > 0.07
-
-
-COMMITTED = sorted(
-    path.stem
-    for path in (ROOT / "book" / "records").glob("*.json")
-    if path.stem != "published"
-)
-
-
-@pytest.mark.parametrize("name", COMMITTED)
-def test_a_committed_record_keeps_its_promises(name: str) -> None:
-    record = records.load_record(name)
-    assert record["recipe"] == name
-    for step in record["steps"]:
-        assert set(step["seeds"]).isdisjoint(range(10))
-        scores = {s["lr"]: np.mean(s["accuracy_rounded"]) for s in step["scores"]}
-        complete = [
-            score["lr"]
-            for score in step["scores"]
-            if len(score["accuracy_rounded"]) == len(step["seeds"])
-        ]
-        assert step["chosen"] == max(complete, key=scores.__getitem__)
-    groups: dict[Any, list[int]] = {}
-    for run in record["runs"]:
-        config = run["config"]
-        arm = config["method"], config["objective"], config["update"]["lr"]
-        groups.setdefault(arm, []).append(config["seed"])
-        theta = np.array(run["theta"])
-        np.testing.assert_allclose(theta.sum(axis=-1), 1, atol=1e-4)
-        logs = np.log(np.where(theta > 0, theta, 1))
-        entropy = -(theta * logs).sum(axis=-1).mean(axis=(1, 2))
-        np.testing.assert_allclose(entropy, run["entropy"], atol=2e-3)
-        assert "none" not in config["operations"]
-    assert all(sorted(seeds) == list(range(10)) for seeds in groups.values())

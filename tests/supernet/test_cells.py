@@ -204,17 +204,63 @@ def test_fast_and_reference_cell_agree(name, batch, channels, side, layout):
     torch.testing.assert_close(y_fast, y, rtol=0, atol=1e-10)
     torch.testing.assert_close(inputs_fast, inputs, rtol=0, atol=1e-10)
 
-    # The fast cell stacks filters by source and kernel; take them apart again.
     names_of = [n for n in where.operations if "conv" in n]
-    apart = {}
-    for (key, _), gradient in zip(fast.filters.items(), filters_fast, strict=True):
-        operation, source = key.rsplit("_", 1)
-        edges = [e for e, (s, _) in enumerate(where.edges) if s == int(source)]
-        for e, part in zip(edges, gradient.split(channels), strict=True):
-            apart[e, operation] = part
     expected = dict(zip(itertools.product(range(6), names_of), filters, strict=True))
+    apart = by_edge(fast, filters_fast)
     assert apart.keys() == expected.keys()
     for key, gradient in expected.items():
+        torch.testing.assert_close(apart[key], gradient, rtol=0, atol=1e-10)
+
+
+def by_edge(fast, gradients):
+    """The fast cell stacks filters by source and kernel; take them apart again."""
+    apart = {}
+    for (key, _), gradient in zip(fast.filters.items(), gradients, strict=True):
+        operation, source = key.rsplit("_", 1)
+        edges = [e for e, (s, _) in enumerate(fast.space.edges) if s == int(source)]
+        for e, part in zip(edges, gradient.split(fast.channels), strict=True):
+            apart[e, operation] = part
+    return apart
+
+
+SOME = [(1,), (0, 2), (1, 2), (0,), (2,), (0, 1)]  # operations of each edge
+
+
+@pytest.mark.parametrize("name", ["compact", "nasbench201"])
+@pytest.mark.parametrize("partial", [1, 2, 4])
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("further", [(), (SOME,), (SOME, True)])
+def test_they_agree_in_partial_channels_and_on_some_operations(
+    name, partial, layout, further
+):
+    """Outputs and all gradients; rows of theta that sum to their edge's weight."""
+    where = SPACES[name]
+    torch.manual_seed(0)
+    reference = ReferenceCell(where, 8, partial).double()
+    fast = FastCell(where, 8, partial).double().copy_from(reference)
+    x = numbers(3, 8, 5, 4, seed=1).contiguous(memory_format=layout)
+    weighted = some_theta(where, 3) * torch.rand(6, 1, dtype=torch.float64)
+    pull, results = numbers(3, 8, 5, 4, seed=2), []
+    for cell in (fast, reference):
+        cell.to(memory_format=layout)
+        inputs = [t.clone().requires_grad_() for t in (x, weighted)]
+        y = cell(*inputs, *further)
+        wanted = [*inputs, *cell.parameters()]
+        gradients = torch.autograd.grad(
+            (y * pull).sum(), wanted, allow_unused=True, materialize_grads=True
+        )
+        results.append((y, *gradients[:2]))
+        filters = gradients[2:]
+        if cell is fast:
+            apart = by_edge(fast, filters)
+    torch.testing.assert_close(*results, rtol=0, atol=1e-10)
+    if further[1:]:
+        slopes = zip(results[0][2], SOME, strict=True)
+        idle = [g for row, on in slopes for o, g in enumerate(row) if o not in on]
+        assert all(g != 0 for g in idle), "an operation got no gradient"
+    names_of = [n for n in where.operations if "conv" in n]
+    keys = itertools.product(range(6), names_of)
+    for key, gradient in zip(keys, filters, strict=True):
         torch.testing.assert_close(apart[key], gradient, rtol=0, atol=1e-10)
 
 
@@ -315,6 +361,24 @@ def test_the_network_agrees_in_both_forms():
         (slope,) = torch.autograd.grad((logits**2).sum(), theta)
         slopes.append((logits, slope))
     torch.testing.assert_close(*slopes, rtol=0, atol=1e-10)
+
+
+def test_a_network_with_partial_channels_agrees_in_both_forms():
+    where = SPACES["compact"]
+    fast, reference = (
+        Supernet(where, 3, 10, 4, 1, form, partial=4).double()
+        for form in ("fast", "reference")
+    )
+    for one, other in zip(fast.children(), reference.children(), strict=True):
+        if one is not fast.layers:
+            one.load_state_dict(other.state_dict())
+    for one, other in zip(fast.layers, reference.layers, strict=True):
+        if isinstance(one, FastCell):
+            one.copy_from(other)
+        else:
+            one.load_state_dict(other.state_dict())
+    x, theta = numbers(4, 3, 8, 8, seed=1), some_theta(where)[None]
+    torch.testing.assert_close(fast(x, theta), reference(x, theta), rtol=0, atol=1e-10)
 
 
 @pytest.mark.parametrize("form", ["fast", "reference"])

@@ -1,0 +1,342 @@
+"""A small benchmark is built, stopped in every way, gone on with, and checked."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gaea_mini.cli import main
+from gaea_mini.errors import InputError
+from gaea_mini.evaluate import benchmark as module
+from gaea_mini.evaluate import load_table
+from gaea_mini.evaluate.benchmark import COMPACT, build, train_row
+from gaea_mini.evaluate.verify import tolerance, verify
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE))
+from tiny_build import TINY  # noqa: E402
+
+TOTAL = len(TINY.tasks())
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """The small table, built in this process, and its journal."""
+    folder = tmp_path_factory.mktemp("built")
+    seen = []
+    build(
+        TINY,
+        folder / "t.json.gz",
+        folder / "j",
+        jobs=1,
+        watch=lambda done, total: seen.append((done, total)),
+    )
+    assert seen == [(done, TOTAL) for done in range(TOTAL + 1)]
+    return folder
+
+
+def rows_of(journal: Path) -> list[dict]:
+    lines = journal.read_text().splitlines()[1:]
+    return [json.loads(line)["row"] for line in lines]
+
+
+def numbers(journal: Path) -> list[dict]:
+    """All rows, in one order, without the seconds."""
+    rows = [
+        {k: v for k, v in row.items() if k != "seconds"} for row in rows_of(journal)
+    ]
+    return sorted(rows, key=lambda row: (row["class"], row["seed"]))
+
+
+def start(folder: Path, *arguments: str, **options) -> subprocess.Popen:
+    """The command line with the small benchmark, in a process of its own."""
+    files = ("--out", str(folder / "t.json.gz"), "--journal", str(folder / "j"))
+    return subprocess.Popen(
+        [sys.executable, str(HERE / "tiny_build.py"), "benchmark", "build"]
+        + [*files, *arguments],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **options,
+    )
+
+
+def wait_for(condition, process: subprocess.Popen, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def last_line(err: str) -> str:
+    assert "Traceback" not in err, err
+    return [line for line in err.splitlines() if line.startswith("gaea_mini: ")][-1]
+
+
+# ---------------------------------------------------------------------- the recipe
+
+
+def test_the_benchmark_is_what_the_book_says():
+    assert len(COMPACT.tasks()) == len(set(COMPACT.tasks())) == 459 * 3
+    recipe = COMPACT.recipe
+    assert recipe.pictures <= 7000 and recipe.held_out >= 3000
+    assert recipe.pictures + recipe.held_out <= 10_000
+    assert recipe.size == 14 and COMPACT.seeds == (0, 1, 2)
+    assert len(recipe.measured) >= 3
+
+
+def test_a_row_depends_on_class_and_seed_only(built):
+    rows = {(row["class"], row["seed"]): row for row in numbers(built / "j")}
+    for task in [(50, 1), (0, 0)]:  # in another order, another training before it
+        row = train_row(TINY, *task)
+        del row["seconds"]
+        assert row == rows[task]
+    assert rows[0, 0]["loss"] != rows[0, 1]["loss"], "the seed makes a difference"
+
+
+def test_all_rows_are_there_once_and_the_table_has_them(built):
+    rows = rows_of(built / "j")
+    assert sorted((row["class"], row["seed"]) for row in rows) == sorted(TINY.tasks())
+    table = load_table(built / "t.json.gz")
+    for row in rows:
+        cell = table.members()[TINY.only.index(row["class"])][0]
+        assert table.class_of(cell) == row["class"]
+        for at, (val, test) in enumerate(zip(row["val"], row["test"], strict=True)):
+            assert table.val(cell, row["seed"], at) == pytest.approx(val / 30)
+            assert table.test(cell, row["seed"], at) == pytest.approx(test / 50)
+        assert table.parameters(cell) == row["parameters"]
+        assert table.flops(cell) == row["flops"]
+    assert table.about["pictures"] == {"train": 256, "val": 3000, "test": 5000}
+
+
+def test_a_second_build_trains_nothing_and_writes_the_same(built, monkeypatch):
+    before = (built / "t.json.gz").read_bytes()
+    monkeypatch.setattr(module, "train_row", None)
+    build(TINY, built / "t.json.gz", built / "j", jobs=1)
+    assert (built / "t.json.gz").read_bytes() == before
+
+
+def test_the_time_left_can_be_told(built, capfd, monkeypatch, tmp_path):
+    monkeypatch.setattr(module, "COMPACT", replace(TINY, only=(0,), seeds=(0,)))
+    files = ("--out", str(tmp_path / "t"), "--journal", str(tmp_path / "d" / "j"))
+    assert main(["benchmark", "build", "--jobs", "1", *files]) == 0
+    out, err = capfd.readouterr()
+    assert "1/1" in err and "training" in err and "<" in err
+    assert out == f"table written to {tmp_path / 't'}\n"
+
+
+# ------------------------------------------------------------------------- faults
+
+
+def test_a_training_that_fails_names_its_cell_and_keeps_the_rows(tmp_path, built):
+    lines = (built / "j").read_bytes().splitlines(keepends=True)
+    (tmp_path / "j").write_bytes(b"".join(lines[:4]))
+
+    def fails(space, cell, *rest):
+        raise MemoryError("no memory")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "train_alone", fails)
+        with pytest.raises(InputError, match=r"cell \|.*, seed 0: .*MemoryError") as i:
+            build(TINY, tmp_path / "t", tmp_path / "j", jobs=1)
+    assert "the 3 rows that are done are in" in str(i.value)
+    assert "\n" not in str(i.value)
+    assert not (tmp_path / "t").exists()
+    build(TINY, tmp_path / "t", tmp_path / "j", jobs=1)
+    assert numbers(tmp_path / "j") == numbers(built / "j")
+
+
+def test_a_damaged_row_is_refused_and_after_repair_trained_again(tmp_path, built):
+    lines = (built / "j").read_bytes().splitlines(keepends=True)
+    lines[5] = lines[5].replace(b'"seed":', b'"seed" :')
+    (tmp_path / "j").write_bytes(b"".join(lines))
+    with pytest.raises(InputError, match="line 6: damaged; --repair"):
+        build(TINY, tmp_path / "t", tmp_path / "j", jobs=1)
+    build(TINY, tmp_path / "t", tmp_path / "j", jobs=1, repair=True)
+    assert numbers(tmp_path / "j") == numbers(built / "j")
+
+
+def test_a_journal_of_another_recipe_is_refused(tmp_path, built):
+    (tmp_path / "j").write_bytes((built / "j").read_bytes())
+    other = replace(TINY, recipe=replace(TINY.recipe, lr=0.3))
+    with pytest.raises(InputError, match="begun with another recipe"):
+        build(other, tmp_path / "t", tmp_path / "j", jobs=1)
+
+
+def test_jobs_and_a_scheduler_that_is_not_there_are_refused(tmp_path):
+    with pytest.raises(InputError, match="jobs is 0"):
+        build(TINY, tmp_path / "t", tmp_path / "j", jobs=0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "distributed", None)
+        with pytest.raises(InputError, match="pip install distributed"):
+            build(TINY, tmp_path / "t", tmp_path / "j", scheduler="tcp://localhost:1")
+
+
+@pytest.mark.slow
+def test_kill_9_of_the_build_then_the_same_command_goes_on(tmp_path, built):
+    """Killed twice; no row is lost or doubled, and each is what it would have been."""
+    journal = tmp_path / "j"
+
+    def rows() -> int:
+        return journal.read_bytes().count(b"\n") - 1 if journal.exists() else -1
+
+    for most in (2, 5):
+        process = start(tmp_path, "--jobs", "1")
+        wait_for(lambda most=most: rows() >= most, process)
+        process.kill()
+        process.communicate()
+        assert not (tmp_path / "t.json.gz").exists()
+    before = journal.read_bytes()
+    whole = before[: before.rfind(b"\n") + 1]
+    process = start(tmp_path, "--jobs", "1")
+    out, err = process.communicate()
+    assert process.returncode == 0, err
+    assert journal.read_bytes().startswith(whole), "a finished row was touched"
+    assert numbers(journal) == numbers(built / "j")
+    assert load_table(tmp_path / "t.json.gz").complete is False
+
+
+@pytest.mark.slow
+def test_a_killed_worker_is_one_line_and_the_next_run_goes_on(tmp_path, built):
+    journal = tmp_path / "j"
+    process = start(tmp_path, "--jobs", "2")
+    wait_for(
+        lambda: journal.exists() and journal.read_bytes().count(b"\n") > 2, process
+    )
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    workers = [
+        int(child)
+        for child in children.split()
+        if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    assert len(workers) == 2
+    os.kill(workers[0], signal.SIGKILL)
+    _, err = process.communicate()
+    assert process.returncode == 2
+    line = last_line(err)
+    kept = len(rows_of(journal))
+    assert 2 <= kept < TOTAL
+    assert "a worker process was killed" in line and f"the {kept} rows" in line
+    process = start(tmp_path, "--jobs", "2")
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    assert numbers(journal) == numbers(built / "j"), "two workers, the same rows"
+
+
+@pytest.mark.slow
+def test_two_builds_at_once_are_refused(tmp_path):
+    process = start(tmp_path, "--jobs", "1")
+    wait_for((tmp_path / "j").exists, process)
+    other = start(tmp_path, "--jobs", "1")
+    _, err = other.communicate()
+    assert other.returncode == 2
+    assert "another process is writing" in last_line(err)
+    assert process.poll() is None, "the first one must have been at work all the time"
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+def test_a_full_disk_ends_the_build_in_one_line(tmp_path, built):
+    """The kernel lets no file grow beyond the limit, as on a full disk."""
+    import resource
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1300, 1300))
+
+    process = start(tmp_path, "--jobs", "1", preexec_fn=limit)
+    _, err = process.communicate()
+    assert process.returncode == 2
+    assert last_line(err) == f"gaea_mini: {tmp_path / 'j'}: File too large"
+    kept = len(rows_of(tmp_path / "j"))
+    assert kept >= 1 and not (tmp_path / "t.json.gz").exists()
+    build(TINY, tmp_path / "t.json.gz", tmp_path / "j", jobs=1)
+    assert numbers(tmp_path / "j") == numbers(built / "j")
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_makes_the_same_rows(tmp_path, built):
+    """One worker process on this machine; also a scheduler that is not there."""
+    code = (
+        "import sys\n"
+        "from distributed import LocalCluster\n"
+        "if __name__ == '__main__':\n"
+        "    options = dict(n_workers=1, threads_per_worker=1)\n"
+        "    with LocalCluster(dashboard_address=None, **options) as cluster:\n"
+        "        print(cluster.scheduler_address, flush=True)\n"
+        "        sys.stdin.read()\n"
+    )
+    script = tmp_path / "cluster.py"
+    script.write_text(code)
+    cluster = subprocess.Popen(
+        [sys.executable, str(script)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        address = cluster.stdout.readline().strip()
+        assert address.startswith("tcp://")
+        process = start(tmp_path, "--scheduler", address)
+        _, err = process.communicate()
+        assert process.returncode == 0, err
+        assert numbers(tmp_path / "j") == numbers(built / "j")
+    finally:
+        cluster.communicate("")
+
+
+# --------------------------------------------------------------- checking a table
+
+
+def test_verify_finds_the_table_bit_for_bit(built, capsys):
+    table = built / "t.json.gz"
+    command = ["benchmark", "verify", "--table", str(table), "--cells", "2"]
+    assert main([*command, "--seed", "1"]) == 0
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("tolerance") and len(out) == 3
+    assert all(line.endswith("bit for bit") for line in out[1:])
+
+
+def test_verify_finds_a_wrong_row(built, tmp_path, monkeypatch, capsys):
+    """Every row but one seed's is as it was; that one is 1,500 pictures better."""
+    rows = rows_of(built / "j")
+    for row in rows:
+        if row["seed"] == 1:
+            row["test"][-1] += 1500
+    about = load_table(built / "t.json.gz").about
+    path = tmp_path / "wrong.json.gz"
+    module.write_table(path, TINY.cells, about, rows)
+    monkeypatch.setattr("gaea_mini.evaluate.verify.tolerance", lambda *_: 5.0)
+    command = ["benchmark", "verify", "--table", str(path), "--cells", "2", "--seed"]
+    assert main([*command, "0"]) == 0
+    assert main([*command, "1"]) == 2
+    out, err = capsys.readouterr()
+    assert "WRONG, 30.00 points apart" in out
+    assert "2 of 2 cells are further from the table than 5.00 points" in err
+
+
+def test_verify_refuses_what_the_table_does_not_have(built):
+    table = load_table(built / "t.json.gz")
+    with pytest.raises(InputError, match="no seed 7; it has 0, 1"):
+        next(verify(table, 2, 7))
+    for cells in (0, 7):
+        with pytest.raises(InputError, match=f"cells is {cells}; take 1 to 6"):
+            next(verify(table, cells, 0))
+
+
+def test_the_tolerance_holds_for_normal_noise(built):
+    """Of checks of 6 cells by honest trainings about one in a hundred fails."""
+    table = load_table(built / "t.json.gz")
+    sigma = np.sqrt(table.trained("test").var(axis=1, ddof=1).mean())
+    noise = np.random.default_rng(0).normal(scale=sigma, size=(20_000, 6, 2))
+    worst = np.abs(noise[..., 0] - noise[..., 1]).max(axis=1)
+    assert (worst > tolerance(table, 6)).mean() == pytest.approx(0.01, abs=0.003)
