@@ -113,7 +113,8 @@ function build(model, el) {
   const edge = h("div", { class: "me-edge" }, flow, input,
     h("div", { class: "me-ops" }, ...rows.map((row) => row.el)), output);
   const root = h("div", { class: "gw me", role: "group", "aria-label": "A mixed edge" }, edge,
-    h("div", { class: "gw-row" }, round, even, reset), read, after);
+    h("div", { class: "gw-row" }, round, even, reset), read,
+    h("p", { class: "gw-note" }, "Black is 0, white is 1, and orange is below 0."), after);
   el.replaceChildren(root);
 
   function draw() {

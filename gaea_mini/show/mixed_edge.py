@@ -147,9 +147,10 @@ class MixedEdge(anywidget.AnyWidget):
         return np.tensordot(self.theta, self.outputs(), axes=1)
 
     def lost(self) -> float:
-        """What rounding loses: |mixture - heaviest output| / |mixture|."""
+        """What rounding loses: |mixture - heaviest output| / |mixture|, or 0."""
         mixture, kept = self.mixture(), self.outputs()[int(np.argmax(self.theta))]
-        return float(np.linalg.norm(mixture - kept) / np.linalg.norm(mixture))
+        whole = float(np.linalg.norm(mixture))
+        return float(np.linalg.norm(mixture - kept)) / whole if whole else 0.0
 
     def still(self) -> Figure:
         """The edge as a figure: for print, for GitHub, where no script runs."""
@@ -157,7 +158,7 @@ class MixedEdge(anywidget.AnyWidget):
         kept = int(np.argmax(self.theta))
         shown = [(f"{self.label or 'picture'}, the input", outputs[3])]
         shown += [
-            (f"{weight:.2f} × {one['name']}", output)
+            (f"{one['name']}: {weight:.2f}", output)
             for weight, one, output in zip(self.theta, OPERATIONS, outputs, strict=True)
         ]
         shown += [
@@ -195,15 +196,17 @@ def _picture(picture: Any) -> tuple[list[list[int]], str]:
         number = int(between(picture, 0, len(x) - 1, "picture"))
         return x[number].tolist(), str(names[y[number]])
     pixels = np.asarray(picture)
+    if pixels.dtype.kind not in "biuf":
+        raise InputError(f"picture is of type {pixels.dtype}: give numbers")
     if pixels.ndim != 2 or not 5 <= min(pixels.shape) <= max(pixels.shape) <= 64:
         raise InputError(
             f"picture has shape {pixels.shape}: give (H, W), each side 5 to 64"
         )
     if not (np.isfinite(pixels).all() and 0 <= pixels.min() <= pixels.max() <= 255):
         raise InputError("picture: pixels lie between 0 and 255")
-    if pixels.max() == 0:
-        raise InputError("picture is black everywhere: give one with something on it")
-    return pixels.astype(int).tolist(), ""
+    if pixels.max() <= 1:
+        raise InputError("picture is black everywhere: white is 255, and 1 is no grey")
+    return np.rint(pixels).astype(int).tolist(), ""
 
 
 def _draw(ax: Axes, output: NDArray[np.float64]) -> None:

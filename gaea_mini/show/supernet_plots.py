@@ -1,13 +1,11 @@
-"""The figures of chapter ``mixed_operation``: costs, one mixed picture, losses.
+"""The figures of chapter ``mixed_operation``: published costs, and losses.
 
 Functions take records or plain arrays and return a matplotlib Figure.
 """
 
 from collections.abc import Mapping, Sequence
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import ArrayLike
 
 from gaea_mini.errors import InputError
 from gaea_mini.show.plots import DASHES, band, figure, name_lines, plot_style
@@ -70,21 +68,6 @@ def cost_lines(published: Json, dear: str, cheap: str) -> str:
         f"{dear}: {more:,g} GPU-hours\n{cheap}: {less:,g} GPU-hours\n"
         f"ratio: {more / less:,.0f}"
     )
-
-
-def edge_pictures(pictures: Mapping[str, ArrayLike]) -> Figure:
-    """Pictures in a row, each in its own grey scale, with its title above it.
-
-    Args:
-      pictures: title -> (H, W).
-    """
-    with plot_style():
-        fig, axes = figure(1, len(pictures), (5.4, 1.5))
-        for ax, (title, values) in zip(axes[0], pictures.items(), strict=True):
-            ax.imshow(np.asarray(values), cmap="gray", interpolation="nearest")
-            ax.set_title(title, fontsize=9, loc="center", fontweight="normal")
-            ax.set_axis_off()
-    return fig
 
 
 def losses(curves: Mapping[str, Sequence[Sequence[float]]]) -> Figure:

@@ -458,7 +458,11 @@ def test_the_still_of_a_quiz_is_for_print_and_for_no_script(
 
 # ---- the built book ---------------------------------------------------------------
 
-CHAPTERS = ["book/1_simplex/multiply_or_subtract.html", "book/3_search/gaea.html"]
+CHAPTERS = [
+    "book/1_simplex/multiply_or_subtract.html",
+    "book/2_supernet/mixed_operation.html",
+    "book/3_search/gaea.html",
+]
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -474,6 +478,10 @@ def test_widgets_of_the_book(
         assert numbers(page) == wanted([0.7, 0.3, 0], [0.3] * 3, 0, 0, 100)
         page.get_by_role("button", name="Play").click()
         until(page, "document.querySelector('.pg-clock input').value < 100")
+    if "2_supernet" in chapter:
+        page.get_by_label("Weight of skip").fill("1")
+        page.get_by_role("button", name="Round").click()
+        until(page, "document.querySelector('.me-read').textContent.includes(' 0 %')")
     quiz = page.locator(".qz").last
     quiz.scroll_into_view_if_needed()
     quiz.get_by_role("button", name="Show all").click()

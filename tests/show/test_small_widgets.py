@@ -179,6 +179,8 @@ def test_the_mixture_and_what_rounding_loses() -> None:
     assert edge.lost() == pytest.approx(lost)
     edge.theta = [0, 0, 1, 0]
     assert edge.lost() == 0
+    edge.pixels = [[0] * 9] * 9  # as the page says it, 0 of nothing
+    assert edge.lost() == 0
 
 
 def test_the_picture_is_one_of_the_sample() -> None:
@@ -201,6 +203,8 @@ def test_the_picture_is_one_of_the_sample() -> None:
         ({"picture": np.zeros((3, 3))}, "shape (3, 3)"),
         ({"picture": np.full((9, 9), 300)}, "between 0 and 255"),
         ({"picture": np.zeros((9, 9))}, "black"),
+        ({"picture": np.full((9, 9), 0.7)}, "white is 255"),
+        ({"picture": [["a"] * 9] * 9}, "give numbers"),
     ],
 )
 def test_a_mixed_edge_refuses_what_it_cannot_show(wrong: Any, says: str) -> None:
@@ -211,7 +215,7 @@ def test_a_mixed_edge_refuses_what_it_cannot_show(wrong: Any, says: str) -> None
 def test_the_still_of_a_mixed_edge() -> None:
     edge = MixedEdge([0.1, 0.2, 0.3, 0.4])
     titles = [ax.get_title() for ax in edge.still().axes]
-    assert titles[4] == "0.40 × skip" and titles[6] == "rounded: skip"
+    assert titles[4] == "skip: 0.40" and titles[6] == "rounded: skip"
     assert titles[7] == f"lost: {100 * edge.lost():.0f} %"
     assert f"loses {100 * edge.lost():.0f} %" in edge.describe()
 

@@ -47,9 +47,3 @@ def test_a_loss_stands_at_the_epoch_that_it_belongs_to() -> None:
     line = next(line for line in ax.get_lines() if line.get_label() == "a")
     assert line.get_xdata().tolist() == [1, 2]
     assert line.get_ydata().tolist() == [2.0, 1.0]
-
-
-def test_a_row_of_pictures_has_their_titles() -> None:
-    fig = supernet_plots.edge_pictures({"in": [[0, 1]], "out": [[1, 0]]})
-    assert [ax.get_title() for ax in fig.axes] == ["in", "out"]
-    assert fig.axes[1].get_images()[0].get_array().tolist() == [[1, 0]]
