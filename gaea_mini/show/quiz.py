@@ -17,7 +17,7 @@ CODE_OR_MATHS = re.compile(r"`([^`]+)`|\$([^$]+)\$")
 LINK = re.compile(r"\[([^\]]+)\]\((#[\w:.-]+)\)")
 STRONG, EMPHASIS = re.compile(r"\*\*(.+?)\*\*"), re.compile(r"\*(.+?)\*")
 # In maths: something lowered or raised, a run of letters, or any other character.
-PIECE = re.compile(r"(?P<mark>[_^])(?P<part>\{[^}]*\}|\w)|(?P<name>[^\W\d_]+)|.")
+PIECE = re.compile(r"(?P<mark>[_^])(?P<part>\{[^}]*\}|\S)|(?P<name>[^\W\d_]+)|.")
 UPRIGHT = {"ln", "exp", "max", "min"}
 
 

@@ -228,6 +228,7 @@ def test_marks_become_html_and_nothing_else_does() -> None:
     assert to_html("**b** *e*") == "<strong>b</strong> <em>e</em>"
     assert to_html("[f](#fig-1)") == '<a href="#fig-1">f</a>'
     assert to_html("[f](https://x.org)") == "[f](https://x.org)"
+    assert "<i>w</i><sup>∗</sup>" in to_html("$w^∗(θ)$")
     maths = to_html("$ln k < θ_{o}^2$")
     inner = "ln <i>k</i> &lt; <i>θ</i><sub><i>o</i></sub><sup>2</sup>"
     assert maths == f'<span class="maths">{inner}</span>'
