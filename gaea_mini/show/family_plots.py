@@ -86,23 +86,26 @@ def estimates(
     return fig
 
 
-def weight_bands(groups: Mapping[str, Any], colours: Mapping[str, str]) -> Figure:
+def weight_bands(groups: Mapping[str, Any]) -> Figure:
     """Weight of the best arm over steps: mean and the middle 80 % of many runs.
 
     Args:
-      groups: label -> (S, T + 1) weights.
-      colours: label -> colour.
+      groups: label -> (S, T) weights; labels with "gaea" are drawn in its colour.
     """
     with plot_style():
         fig, axes = figure(size=(7.0, 3.2))
         ax = axes[0, 0]
-        for dash, (label, runs) in zip(DASHES, groups.items(), strict=False):
+        seen: dict[str, int] = {}
+        for label, runs in groups.items():
+            colour = method_colours(["gaea-gdas" if "gaea" in label else "gdas"])
+            look = {"color": next(iter(colour.values()))}
+            count = seen[look["color"]] = seen.get(look["color"], -1) + 1
             values = np.asarray(runs, dtype=float)
             low, high = np.quantile(values, (0.1, 0.9), axis=0)
             steps = np.arange(values.shape[1])
-            look = {"color": colours[label]}
-            ax.fill_between(steps, low, high, alpha=0.18, linewidth=0, **look)
-            ax.plot(values.mean(axis=0), linestyle=dash, label=label, **look)
+            ax.fill_between(steps, low, high, alpha=0.15, linewidth=0, **look)
+            mean = values.mean(axis=0)
+            ax.plot(mean, linestyle=DASHES[count % len(DASHES)], label=label, **look)
         ax.set_ylim(0, 1.02)
         ax.margins(x=0)
         ax.set_xlabel("step")
@@ -170,7 +173,7 @@ def gain_dots(rows: Mapping[str, tuple[Json, str]]) -> Figure:
         ax.axvline(0, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
         colour = METHOD_COLOURS["gaea-darts"]
         for row, (record, base) in enumerate(rows.values()):
-            by_seed, _, _ = gain(record, base)
+            by_seed, _ = gain(record, base)
             low, high = t_interval(by_seed)
             mean = float(np.mean(by_seed))
             ax.plot([low, high], [row, row], color=MUTED, linewidth=2)

@@ -15,7 +15,6 @@ from gaea_mini.errors import InputError
 from gaea_mini.show.records import (
     Json,
     choice,
-    chosen_step,
     mean_sd,
     pick,
     skips,
@@ -198,7 +197,7 @@ def results(record: Json, methods: Sequence[str]) -> Text:
             row += [
                 _spread([run["accuracy_supernet"][-1] for run in arm], "{:.1f}"),
                 _spread([after_rounding(run) for run in arm], "{:.1f}"),
-                f"{np.mean([lost_points(run) for run in arm]):.1f}",
+                f"{np.mean([lost_points(run) for run in arm]):.1f}".replace("-", "−"),
                 f"{np.mean([run['seconds'][-1] for run in arm]):.0f}",
             ]
         rows.append(row)
@@ -256,70 +255,73 @@ def decided(record: Json, methods: Sequence[str], below: float = 0.1) -> Text:
     return _table([*head, "cell", "true %"], rows)
 
 
-def gains(
-    records: Sequence[Json], bases: Sequence[str], published: Json | None = None
-) -> Text:
+def gains(rows: Mapping[str, tuple[Json, str]]) -> Text:
     """gaea(m) minus m, seed by seed, with a 95 % t interval.
 
     The value is the true accuracy where a record has it, the accuracy after rounding
     where it has none.
+
+    Args:
+      rows: label -> (record, base method).
     """
-    rows, zeros = [], 0
-    for record in records:
-        for base in bases:
-            by_seed, what, where = gain(record, base)
-            low, high = t_interval(by_seed)
-            inside = low <= 0 <= high
-            zeros += inside
-            rows.append(
-                [
-                    f"{written(f'gaea-{base}')} − {written(base)}",
-                    f"{where}: {what}",
-                    ", ".join(_signed(value) for value in by_seed)
-                    if len(by_seed) <= 5
-                    else f"{len(by_seed)} seeds",
-                    _signed(float(np.mean(by_seed))),
-                    f"{_signed(low)} to {_signed(high)}",
-                    "yes" if inside else "no",
-                    ", ".join(map(str, _signs(by_seed))),
-                ]
-            )
-    head = ["difference, points", "space: value", "by seed", "mean", "95 % interval"]
-    table = _table([*head, "0 inside", "higher, equal, lower"], rows)
-    return Text(f"{table}\n\nIntervals that contain 0: {zeros} of {len(rows)}.")
+    lines, settled = [], {"for": 0, "against": 0}
+    for label, (record, base) in rows.items():
+        by_seed, what = gain(record, base)
+        low, high = t_interval(by_seed)
+        settled["for"] += low > 0
+        settled["against"] += high < 0
+        few = ", ".join(map(_signed, by_seed))
+        lines.append(
+            [
+                label,
+                what,
+                few if len(by_seed) <= 5 else f"{len(by_seed)} seeds",
+                _signed(float(np.mean(by_seed))),
+                f"{_signed(low)} to {_signed(high)}",
+                ", ".join(map(str, _signs(by_seed))),
+            ]
+        )
+    head = ["gaea(m) − m", "points of", "by seed", "mean", "95 % interval"]
+    return Text(
+        f"{_table([*head, 'seeds higher, equal, lower'], lines)}\n\nOf "
+        f"{len(lines)} intervals {settled['for']} lie above 0, {settled['against']} "
+        f"below, and {len(lines) - sum(settled.values())} contain it."
+    )
 
 
-def gain(record: Json, base: str) -> tuple[list[float], str, str]:
-    """gaea(base) minus base by seed, what is compared, and in which space.
+def gain(record: Json, base: str) -> tuple[list[float], str]:
+    """gaea(base) minus base by seed, and what is compared.
 
     Raises:
       InputError: the record lacks one of the two, or their seeds differ.
     """
     eg, logits = pick(record, f"gaea-{base}"), pick(record, base)
-    truth = bool(eg[0].get("truth"))
-    value = true_accuracy if truth else after_rounding
-    what = "true accuracy" if truth else "after rounding"
-    return paired(eg, logits, value), what, str(eg[0]["config"]["space"])
+    if eg[0].get("truth"):
+        return paired(eg, logits, true_accuracy), "true accuracy"
+    return paired(eg, logits, after_rounding), "accuracy after rounding"
 
 
-def reading(records: Sequence[Json], bases: Sequence[str]) -> Text:
-    """Where GAEA helped and where it did not, whichever way the records go."""
-    lines = []
+def step_gains(record: Json, bases: Sequence[str]) -> Text:
+    """gaea(m) and m on the tuning seeds: at the published steps and at the best ones.
+
+    The published step is the smallest that was tried.
+    """
+    rows = []
     for base in bases:
-        words = []
-        for record in records:
-            by_seed, what, where = gain(record, base)
-            low, high = t_interval(by_seed)
-            mean = float(np.mean(by_seed))
-            word = "higher" if mean > 0 else "lower"
-            sure = "the seeds do not settle it" if low <= 0 <= high else "0 is outside"
-            lr = chosen_step(record, f"gaea-{base}")
-            words.append(
-                f"on {where} {abs(mean):.2f} points {word} ({what}, step {lr:g}; "
-                f"{sure})"
-            )
-        lines.append(f"- {written(f'gaea-{base}')}: {'; '.join(words)}.")
-    return Text("\n".join(lines))
+        scores = []
+        for name in (base, f"gaea-{base}"):
+            made = choice(record, name)["scores"]
+            scores.append([float(np.mean(s["accuracy_rounded"])) for s in made])
+        first, best = ([pick_of(s) for s in scores] for pick_of in (_first, max))
+        cells = [f"{value:.1f}" for value in (*first, *best)]
+        gap = [_signed(pair[1] - pair[0]) for pair in (first, best)]
+        rows.append([written(base), *cells[:2], gap[0], *cells[2:], gap[1]])
+    head = ["m", "m, published step", "gaea(m)", "gain"]
+    return _table([*head, "m, best step", "gaea(m)", "gain"], rows)
+
+
+def _first(values: Sequence[float]) -> float:
+    return values[0]
 
 
 def published_rows(published: Json, part_: str) -> Text:
