@@ -208,7 +208,8 @@ def my_gaea_gdas(function: Function) -> Check:
             drawn = outputs[np.argmax(np.log(theta) + g)]
             bumps = SMALL * np.diag(theta)
             up, down = (
-                softmax((np.log(theta + s * bumps) + g) / tau) @ outputs for s in (1, -1)
+                softmax((np.log(theta + s * bumps) + g) / tau) @ outputs
+                for s in (1, -1)
             )
             theta = eg_step(theta, drawn * (up - down) / (2 * SMALL * theta), lr)
         return theta

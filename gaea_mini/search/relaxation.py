@@ -172,8 +172,9 @@ class GumbelSample(Mixture):
 class UniformSample(Mixture):
     """One cell of the space for each pass, all equally likely: no theta (RS-WS).
 
-    Eq. (eq-uniform-cell). Source: Li and Talwalkar, UAI 2019. After the search ``candidates`` cells are drawn and each is scored with the shared
-    weights on one batch of theta's pictures; the best is the result.
+    Eq. (eq-uniform-cell). After the search ``candidates`` cells are drawn and each is
+    scored with the shared weights on one batch of theta's pictures; the best is the
+    result. Source: Li and Talwalkar, UAI 2019.
     """
 
     candidates: int = 100

@@ -21,6 +21,7 @@ from gaea_mini.show.plots import (
     plot_style,
 )
 from gaea_mini.show.records import Json, choice, pick, t_interval
+from gaea_mini.show.search_plots import best_cell
 from gaea_mini.show.search_tables import after_rounding, true_accuracy
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, RULE
 
@@ -47,9 +48,7 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
     return {m: gaea if m.startswith("gaea-") else COLOURS[m] for m in methods}
 
 
-def estimates(
-    samples: Mapping[str, Any], exact: Any, arms: Sequence[str]
-) -> Figure:
+def estimates(samples: Mapping[str, Any], exact: Any, arms: Sequence[str]) -> Figure:
     """Gradient estimates: a panel for each arm, a row for each estimator.
 
     A dot is the mean over the draws, a bar one standard deviation to each side, the
@@ -115,15 +114,21 @@ def weight_bands(groups: Mapping[str, Any]) -> Figure:
 
 
 def family_dots(
-    record: Json, methods: Sequence[str], optimum: float | None = None
+    record: Json, methods: Sequence[str], published: Json | None = None
 ) -> Figure:
-    """Every seed of recorded searches: true accuracy, or that after rounding."""
+    """Every seed of recorded searches: true accuracy, or that after rounding.
+
+    Args:
+      record: searches of every method, at the step that was chosen for it.
+      methods: one row each.
+      published: from ``published.json``; draws the best cell of NAS-Bench-201.
+    """
     runs = {method: pick(record, method) for method in methods}
     truth = all(run.get("truth") for arm in runs.values() for run in arm)
     value = true_accuracy if truth else after_rounding
     return final_dots(
         {method: list(map(value, arm)) for method, arm in runs.items()},
-        optimum=optimum,
+        optimum=best_cell(published) if published else None,
         colours=method_colours(methods),
         xlabel=(
             "true CIFAR-10 test accuracy of the found cell (%)"

@@ -150,7 +150,9 @@ def chosen_steps(record: Json, methods: Sequence[str]) -> Text:
     rows, largest = [], []
     for method in methods:
         made = choice(record, method)
-        scores = {s["lr"]: float(np.mean(s["accuracy_rounded"])) for s in made["scores"]}
+        scores = {
+            s["lr"]: float(np.mean(s["accuracy_rounded"])) for s in made["scores"]
+        }
         if not scores:
             rows.append([written(method), *["–"] * 4])
             continue
