@@ -152,7 +152,8 @@ def test_edge_weights_step_node_by_node_without_a_floor() -> None:
     assert [tuple(edge.shape) for edge, _ in edges] == [(1, 1), (1, 2), (1, 3)]
     for got, right in edges:
         np.testing.assert_allclose(got.numpy(), right, rtol=2e-4, atol=1e-12)
-    assert min(float(edge.min()) for edge, _ in edges) < 1e-5 < float(start[0].min())
+    # The floor, normalised, is a little below 1e-5. No edge weight is lifted to it.
+    assert min(float(edge.min()) for edge, _ in edges) < 9e-6 < float(start[0].min())
 
 
 def clamp_first(theta, grad, lr, floor):

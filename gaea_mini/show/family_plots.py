@@ -219,6 +219,6 @@ def step_scores(record: Json, bases: Sequence[str]) -> Figure:
             ax.set_xscale("log")
             ax.set_title(base)
             ax.set_xlabel("step / published step")
-            name_lines(ax)
+            ax.legend(frameon=False, loc="lower right")
         axes[0, 0].set_ylabel("accuracy after rounding (%)")
     return fig
