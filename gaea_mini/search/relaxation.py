@@ -54,7 +54,7 @@ class Mixture:
     Args:
       on: where the parameters live.
       edge_weights: also learn one weight an edge; those that enter a node lie on a
-        simplex of their own (PC-DARTS's edge normalisation), Eq. (eq-edge-weights).
+        simplex of their own (PC-DARTS's edge normalisation), Eq. (eq-edge-norm).
       partial: only 1/partial of the channels go through the operations,
         Eq. (eq-partial).
     """
