@@ -6,6 +6,7 @@ Bad input ends with one line on standard error and status 2; nothing is half-wri
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,8 +82,9 @@ def build_parser() -> Parser:
     methods.set_defaults(run=run_methods)
     spaces = commands.add_parser("spaces", help="list the search spaces")
     spaces.set_defaults(run=run_spaces)
-    _add_records(commands)
     add_benchmark(commands)
+    _add_records(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -95,13 +97,37 @@ def _add_records(commands: Any) -> None:
     records.add_argument(
         "names", nargs="*", help="recipes; all of them if none is named"
     )
-    add_table(records, required=False)
-    records.add_argument(
+    _add_kitchen(records)
+    records.set_defaults(run=run_records)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="all methods and the rivals without weight sharing, on one table",
+        description="All methods and all rivals on one table, over seeds: a record. "
+        "Steps are those that the recorded searches chose; made searches are kept.",
+        formatter_class=HelpWithDefaults,
+    )
+    compare.add_argument("name", help="'compact' or 'nasbench201'")
+    compare.add_argument(
+        "--table", default="compact", help="of compact: 'compact' (shipped) or a file"
+    )
+    compare.add_argument(
+        "--repetitions", type=int, default=500, help="of every rival, by look-up"
+    )
+    _add_kitchen(compare)
+    compare.set_defaults(run=run_compare)
+
+
+def _add_kitchen(parser: Any) -> None:
+    add_table(parser, required=False)
+    add = parser.add_argument
+    add(
         "--cifar10",
         default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
-        help="CIFAR-10 for the recipes that need it: a .npz, or torchvision's",
+        help="CIFAR-10 for what needs it: a .npz, or torchvision's",
     )
-    add = records.add_argument
     add("--jobs", type=int, default=os.cpu_count(), help="searches at a time")
     add("--records", type=Path, default=Path("book/records"), help="where records go")
     add(
@@ -110,7 +136,6 @@ def _add_records(commands: Any) -> None:
         default=Path("_build/records"),
         help="where finished searches and checkpoints are kept",
     )
-    records.set_defaults(run=run_records)
 
 
 def run_lookup(options: argparse.Namespace) -> None:
@@ -160,17 +185,38 @@ def run_spaces(options: argparse.Namespace) -> None:
 
 def run_records(options: argparse.Namespace) -> None:
     """Run recipes, resuming where they stopped."""
-    from gaea_mini.kitchen import Kitchen
+    from gaea_mini import recipe_alone, recipe_ranking
     from gaea_mini.recipes import RECIPES, recipe_named
 
-    names = options.names or list(RECIPES)
+    kitchen = _kitchen(options)
+    # Those that are not plain searches have a kitchen helper of their own.
+    special = {
+        recipe_alone.NAME: lambda: recipe_alone.cook_alone(
+            kitchen.records, kitchen.cache, kitchen.cifar10
+        ),
+        recipe_ranking.NAME: lambda: recipe_ranking.cook_ranking(kitchen),
+    }
+    names = options.names or [*RECIPES, *special]
     for name in names:
-        recipe_named(name)
-    kitchen = Kitchen(
+        if name not in special:
+            recipe_named(name)
+    for name in names:
+        special.get(name, partial(kitchen.cook, name))()
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """Compare all methods and rivals on a table."""
+    from gaea_mini.compare import compare
+
+    compare(options.name, _kitchen(options), options.table, options.repetitions)
+
+
+def _kitchen(options: argparse.Namespace) -> Any:
+    from gaea_mini.kitchen import Kitchen
+
+    return Kitchen(
         options.records, options.cache, options.nb201, options.cifar10, options.jobs
     )
-    for name in names:
-        kitchen.cook(name)
 
 
 def _complain(message: str) -> int:

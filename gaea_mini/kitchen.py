@@ -66,8 +66,11 @@ class Kitchen:
             for method_name in recipe.methods:
                 if method_name in recipe.borrowed:
                     origin, owner = recipe.borrowed[method_name]
-                    before = choices if origin == name else self._choices_of(origin)
-                    choice = {**_of(owner, before, origin), "method": method_name}
+                    before = choices if origin == name else self.choices_of(origin)
+                    choice = {
+                        **chosen_of(owner, before, origin),
+                        "method": method_name,
+                    }
                 elif method_name in recipe.tuning.grids:
                     choice = self._choose(recipe, method_name, objective, say)
                 else:
@@ -77,11 +80,9 @@ class Kitchen:
                 if method_name in recipe.published:
                     steps = sorted({*steps, recipe.tuning.grids[method_name][0]})
                 for lr in steps:
-                    tasks = [
-                        self._task(recipe, method_name, lr, objective, seed)
-                        for seed in recipe.seeds
-                    ]
-                    runs += self._run(tasks)
+                    runs += self.searches(
+                        recipe, method_name, lr, objective, recipe.seeds
+                    )
                     say(f"{name}: {method_name} {objective} lr {lr:g} reported")
         if table is not None and recipe.space == "nasbench201":
             for run in runs:
@@ -98,6 +99,19 @@ class Kitchen:
         say(f"{name}: written to {path}")
         return path
 
+    def searches(
+        self,
+        recipe: Recipe,
+        name: str,
+        lr: float,
+        objective: str,
+        seeds: Iterable[int],
+    ) -> list[Run]:
+        """A method's searches with these seeds: from the cache, or made now."""
+        return self._run(
+            [self.task(recipe, name, lr, objective, seed) for seed in seeds]
+        )
+
     def _choose(
         self, recipe: Recipe, name: str, objective: str, say: Callable[[str], None]
     ) -> dict[str, Any]:
@@ -113,7 +127,7 @@ class Kitchen:
 
         def score(steps: Iterable[float], seeds: Iterable[int]) -> None:
             tasks = [
-                self._task(recipe, name, lr, objective, seed)
+                self.task(recipe, name, lr, objective, seed)
                 for lr in steps
                 for seed in seeds
             ]
@@ -150,14 +164,14 @@ class Kitchen:
             "chosen": chosen,
         }
 
-    def _choices_of(self, name: str) -> Any:
+    def choices_of(self, name: str) -> Any:
         """The chosen steps in another recipe's record."""
         try:
             return json.loads((self.records / f"{name}.json").read_text())["steps"]
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
-    def _task(
+    def task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int
     ) -> Task:
         source = self.cifar10 if recipe.source == "cifar10" else recipe.source
@@ -196,7 +210,7 @@ def no_choice(name: str, objective: str) -> dict[str, Any]:
     }
 
 
-def _of(name: str, choices: Any, recipe: str) -> dict[str, Any]:
+def chosen_of(name: str, choices: Any, recipe: str) -> dict[str, Any]:
     """A method's entry in the chosen steps of a recipe."""
     try:
         found = {choice["method"]: choice for choice in choices}[name]

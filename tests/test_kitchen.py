@@ -296,7 +296,7 @@ def test_every_recipe_can_be_prepared(name):
     for name in recipe.methods:
         for objective in recipe.objectives:
             lr = method(name).update.lr
-            task = kitchen._task(recipe, name, lr, objective, 0)
+            task = kitchen.task(recipe, name, lr, objective, 0)
             if recipe.source != "fashion":
                 task = replace(task, source="fashion")
             where, data, chosen, budget = kitchens.prepare(task)

@@ -3,7 +3,7 @@
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ def search(
     precision: str = "float32",
     compile: bool = False,
     skip_below: float = 0.0,
+    watch: Callable[[State], Any] | None = None,
 ) -> Iterator[Run]:
     """Search for a cell; yields the growing record, first of the start, then per epoch.
 
@@ -62,6 +63,9 @@ def search(
         slower, see ``Speed``.
       skip_below: of a mixture, do not compute operations of smaller weight, except in
         every tenth step; an approximation, see ``ActiveSet``.
+      watch: called with the state at the start and after every epoch; what it returns,
+        plain data, is recorded in ``watched``. It must draw no random numbers from the
+        state.
 
     Raises:
       InputError: data too small, a checkpoint of another search, options that do not
@@ -104,6 +108,7 @@ def search(
             eigenvalue=dominant_eigenvalue(state) if curvature else None,
             computed=state.active_set.mean(),
             skipped_steps=state.precision.skipped if state.precision.scaler else None,
+            watched=watch(state) if watch else None,
             seconds=round(before + time.perf_counter() - began, 3),
         )
         run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)

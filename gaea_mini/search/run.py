@@ -26,7 +26,7 @@ SERIES = (
     "accuracy_rounded",
     "seconds",
 )
-EXTRA = ("edge_weights", "eigenvalue", "computed", "skipped_steps")
+EXTRA = ("edge_weights", "eigenvalue", "computed", "skipped_steps", "watched")
 SOMETIMES = (*EXTRA, "truth")  # left out where there is none
 
 
@@ -50,6 +50,7 @@ class Run:
       computed: operations of all kinds of cell that a forward pass of the epoch
         computed on average, where small weights are skipped.
       skipped_steps: losses so far whose gradients overflowed, in float16.
+      watched: what was asked for with ``watch``.
       truth: what a table says of each state's cell, where one was given.
     """
 
@@ -68,6 +69,7 @@ class Run:
     eigenvalue: list[float] | None = None
     computed: list[float] | None = None
     skipped_steps: list[int] | None = None
+    watched: list[Any] | None = None
     truth: dict[str, Any] | None = None
 
     @property
