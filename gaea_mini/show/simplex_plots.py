@@ -59,11 +59,11 @@ def draw_triangle(ax: Axes, corners: Sequence[str]) -> None:
     Args:
         corners: three names, one per corner; the first two stand at the bottom.
     """
-    ax.fill(*_CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
+    ax.fill(*CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
     x, y = on_triangle(np.full(3, 1 / 3))
     ax.plot(x, y, "o", color=INK, markersize=6, zorder=5)
     ax.annotate("start", (x, y), (7, 5), textcoords="offset points")
-    for name, spot, dy in zip(corners, _CORNERS, (-13, -13, 6), strict=True):
+    for name, spot, dy in zip(corners, CORNERS, (-13, -13, 6), strict=True):
         ax.annotate(name, spot, (0, dy), textcoords="offset points", ha="center")
     ax.set_aspect("equal")
     ax.set_axis_off()
