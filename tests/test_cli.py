@@ -400,7 +400,7 @@ WRONG = {
     ),
     "half precision in the second order": (
         "which bfloat16 rounds away; take float32",
-        *(*SMALL, "--order=2", "--precision=bfloat16"),
+        *(*SMALL, "--method=darts", "--order=2", "--precision=bfloat16"),
     ),
     "nothing to skip": (
         "gdas draws one operation an edge and computes no other",
@@ -433,7 +433,7 @@ WRONG = {
     "batch": ("batch is 0; it must be 1 or more", *SMALL, "--batch=0"),
     "size 0": ("size is 0; it must be 1 or more", *SMALL, "--size=0"),
     "size too large": ("size 29: pictures are 28x28", *SMALL, "--size=29"),
-    "no pictures": ("; 0 were asked for", *SMALL, "--pictures=0"),
+    "no pictures": ("pictures is 0; it must be 1 or more", *SMALL, "--pictures=0"),
     "too many pictures": ("; 99999 were asked for", *SMALL, "--pictures=99999"),
     "too few pictures": ("10 pictures", *SMALL, "--pictures=10"),
     "one picture a batch": ("100 pictures", *SMALL, "--batch=1"),
@@ -443,8 +443,8 @@ WRONG = {
         "--data=nowhere.npz",
     ),
     "no such table": ("no table nowhere; the README", *SMALL, "--nb201=nowhere"),
-    "device": ("no device 'abacus'; take auto, cpu", *SMALL, "--device=abacus"),
-    "device of torch": ("no device 'meta'; take auto, cpu", *SMALL, "--device=meta"),
+    "device": ("no device 'abacus'; take cpu", *SMALL, "--device=abacus"),
+    "device of torch": ("no device 'meta'; take cpu", *SMALL, "--device=meta"),
     "no records to show": ("required: records, --html", "show"),
     "no page to write": ("required: --html", "show", "run.json"),
     "no table for a lookup": ("required: --nb201", "lookup", "3"),
@@ -469,7 +469,7 @@ def test_bad_input_gets_one_line_and_status_2(refused, tmp_path, monkeypatch, ca
 def test_cuda_without_cuda(refused, monkeypatch, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     refused(
-        f"--device {device}: no CUDA device here; take --device cpu",
+        f"device {device}: no CUDA device here; take cpu",
         *SMALL,
         "--device",
         device,
@@ -611,8 +611,8 @@ def test_damaged_records(run, refused, tmp_path):
     whole = json.loads(content)
     damaged = {
         "is not JSON, or it is truncated": content[:300],
-        "is not the record of one run": json.dumps([whole]),
-        "not the record of a run": json.dumps({"runs": [whole]}),
+        "run.json is not a record that search wrote": json.dumps([whole]),
+        "not a record that search wrote: it holds many": json.dumps({"runs": [whole]}),
         "differ in length": json.dumps({**whole, "theta": whole["theta"][:1]}),
         "of a wrong kind": json.dumps({**whole, "seconds": ["a", "b"]}),
         "not on the simplex": content.replace("0.33333", "0.93333", 1),

@@ -99,7 +99,7 @@ def test_the_mixture_is_differentiable_in_its_parameters():
 @pytest.mark.parametrize("name", METHODS)
 def test_a_step_that_is_no_positive_number_is_refused_at_once(name, lr):
     with pytest.raises(
-        InputError, match="lr_theta is .*; it must be a positive number"
+        InputError, match="lr_theta is .*; it must be above 0, and below"
     ):
         method(name, lr)
 

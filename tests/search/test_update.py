@@ -208,7 +208,7 @@ def test_logits_by_mistake_are_refused():
 
 @pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
 def test_a_step_size_that_is_no_positive_number_is_refused(lr):
-    with pytest.raises(InputError, match="lr_theta is .*; it must be a positive"):
+    with pytest.raises(InputError, match="EG: lr is .*; it must be above 0"):
         EG([rows(1, 3)], lr=lr)
 
 
