@@ -115,7 +115,9 @@ class Run:
         if len(lengths) != 1 or lengths == {0}:
             raise InputError("damaged record: its series are empty or differ in length")
         if not _kinds_are_right(run):
-            raise InputError("damaged record: one of its parts is of a wrong kind")
+            raise InputError(
+                "not a record that search wrote: a part is of a wrong kind or no number"
+            )
         return run
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -153,10 +155,10 @@ def _kinds_are_right(run: Run) -> bool:
     for values in (run.eigenvalue, run.computed, run.skipped_steps):
         measured += values or []
     try:
-        measured += [
-            w for kinds in run.edge_weights or [] for row in kinds for w in row
-        ]
-    except TypeError:
+        measured += [w for kind in run.edge_weights or [] for row in kind for w in row]
+        if not np.isfinite(np.asarray(run.theta, float)).all():
+            return False
+    except (TypeError, ValueError):
         return False
     for name, values in truth.items() if isinstance(truth, dict) else ():
         if name not in ("table", "sha256"):
