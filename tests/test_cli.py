@@ -697,7 +697,7 @@ def test_damaged_tables(refused, tmp_path, made_up_table):
         ("-1", "no cell '-1'"),
         ("15625", "no cell '15625'"),
         ("best", "no cell 'best'"),
-        ("|skip~0" * 40, r"malformed arch string '.{30}[.]{3}.{30}'; write"),
+        ("|skip_connect~0" * 40, r"malformed arch string '.{30}[.]{3}.{30}'; write"),
     ],
 )
 def test_a_cell_that_there_is_not(refused, made_up_table, cell, pattern):

@@ -90,9 +90,9 @@ class EG(SimplexOptimizer):
     lost for good.
 
     The authors' code clamps the weights before its only division. At a step such as 0.1
-    that is the same to 1e-9. At steps such as 10 it is not: there the clamp is of
-    weights that do not sum to 1, so that a constant added to the gradient changes the
-    result. Their GAEA-GDAS divides first and clamps last, which leaves rows that sum to
+    the two agree to 1e-6 or better. At steps such as 10 they do not: there the clamp is
+    of weights that do not sum to 1, so that a constant added to the gradient changes
+    the result. Their GAEA-GDAS divides first and clamps last, which leaves rows that sum to
     a little more than 1.
 
     Args:
