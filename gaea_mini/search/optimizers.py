@@ -92,8 +92,8 @@ class EG(SimplexOptimizer):
     The authors' code clamps the weights before its only division. At a step such as 0.1
     the two agree to 1e-6 or better. At steps such as 10 they do not: there the clamp is
     of weights that do not sum to 1, so that a constant added to the gradient changes
-    the result. Their GAEA-GDAS divides first and clamps last, which leaves rows that sum to
-    a little more than 1.
+    the result. Their GAEA-GDAS divides first and clamps last, which leaves rows that
+    sum to a little more than 1.
 
     Args:
       params: tensors (..., O), rows >= 0 that sum to 1; ``step`` changes them in place.
