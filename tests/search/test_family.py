@@ -303,7 +303,7 @@ def test_partial_channels_against_the_words_of_the_paper() -> None:
 
 
 def test_partial_channels_must_divide() -> None:
-    with pytest.raises(InputError, match="divisor"):
+    with pytest.raises(InputError, match="give channels a multiple of 4"):
         FastCell(COMPACT, 6, partial=4)
 
 
