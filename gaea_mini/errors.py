@@ -45,11 +45,12 @@ def require_whole(name: str, value: Any, least: int = 1) -> None:
         )
 
 
-def excerpt(text: object, most: int = 60) -> str:
-    """What was given, quoted; its middle is left out if it is long.
+def excerpt(given: object, most: int = 60) -> str:
+    """What was given, as Python writes it; of a long text the middle is left out.
 
     >>> excerpt("abcdefghijklmnop", most=10)
     "'abcde...lmnop'"
     """
-    whole, half = str(text), most // 2
-    return repr(whole if len(whole) <= most else f"{whole[:half]}...{whole[-half:]}")
+    if not isinstance(given, str) or len(given) <= most:
+        return repr(given)
+    return repr(f"{given[: most // 2]}...{given[-(most // 2) :]}")
