@@ -1,8 +1,8 @@
 """The recorded numbers ``simplex_theory``: what the chapters on theory measure live.
 
-Steps against the number of weights (chapter 1), the rate of stationarity (chapter 3) and
-the counter-example to the assumption block by block. The ledger of the book reads them.
-NumPy only; it takes a minute or two, so the record is also made again by a test.
+Steps against the number of weights (chapter 1), the rate of stationarity (chapter 3),
+and the counter-example to an assumption block by block. The book's ledger reads them.
+NumPy only; it takes less than a minute.
 """
 
 import json

@@ -271,7 +271,7 @@ def side(low: float, high: float, claim: str) -> bool | None:
 def association(
     load: Load, entries: Sequence[Json], records: Sequence[str], x: str, y: str
 ) -> Finding:
-    """Spearman's correlation of two numbers over all runs; a positive one is claimed."""
+    """Spearman's correlation of two numbers over all runs, claimed to be positive."""
     runs = [run for name in records for run in load(name)["runs"]]
     pairs = [(values_of(run, x), values_of(run, y)) for run in runs]
     result = stats.spearmanr(*zip(*pairs, strict=True))
@@ -406,7 +406,7 @@ def rival(
 def alone(
     load: Load, entries: Sequence[Json], record: str, first: str, second: str
 ) -> Finding:
-    """Two cells trained alone with the same seeds: the first is claimed to be better."""
+    """Two cells trained alone with the same seeds; the first is said to be better."""
     ends: dict[str, dict[int, float]] = {first: {}, second: {}}
     for training in load(record)["trainings"]:
         ends[training["title"]][training["config"]["seed"]] = training["test"][-1]

@@ -96,7 +96,7 @@ def test_run_time(gaea_book: ModuleType, seconds: float, words: str) -> None:
 def test_reading_time_counts_prose_only(gaea_book: ModuleType) -> None:
     code = "::\n\n" + "    word word word\n" * 1000
     tree = publish_doctree("word " * 330 + code, settings_overrides=QUIET)
-    assert gaea_book.reading_time(tree) == "2 min"
+    assert gaea_book.reading_minutes(tree) == 2
 
 
 QUIET = {"warning_stream": io.StringIO()}
