@@ -14,11 +14,12 @@ from importlib import import_module
 from typing import Any
 
 from docutils import nodes
-from gaea_back import Made
-from gaea_names import ROOMS, readable
 from sphinx.addnodes import pending_xref
 from sphinx.application import Sphinx
 from sphinx.ext.napoleon import Config, GoogleDocstring
+
+from gaea_back import Made
+from gaea_names import ROOMS, readable
 
 PAGE = "book/back/api"
 STYLE = Config(
@@ -52,7 +53,7 @@ def entry(room: str, name: str, value: Any) -> str:
         return f".. autoclass:: {full}\n   :members:\n"
     if callable(value):
         return f".. autofunction:: {full}\n"
-    return f".. py:data:: {full}\n\n   {readable(value)}\n"
+    return f".. py:data:: {name}\n\n   {readable(value)}\n"
 
 
 def mend_docstring(
@@ -75,7 +76,8 @@ def plain_name(
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.autodoc")
-    app.config.autodoc_typehints = "none"
+    app.config.autodoc_typehints = "none"  # the docstrings have shapes and units
+    app.config.autodoc_preserve_defaults = True
     app.add_directive("api", Api)
     app.connect("autodoc-process-docstring", mend_docstring)
     app.connect("missing-reference", plain_name)

@@ -25,11 +25,12 @@ from typing import Any
 import yaml
 from docutils import nodes
 from docutils.statemachine import StringList
-from gaea_ledger import Row, load_ledger, show_row
-from gaea_names import resolve
 from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from gaea_ledger import Row, load_ledger, show_row
+from gaea_names import resolve
 
 BACK = "book/back"
 VERSIONS = ("numpy", "torch", "matplotlib", "Sphinx", "jupyter-book", "myst-nb")
@@ -80,9 +81,7 @@ def symbols(text: str) -> list[list[str]]:
     """The rows of a chapter's table of symbols: symbol, code, equation."""
     table = re.search(r"^\|\s*Symbol\s*\|.*\n\|[-|: ]+\n((?:\|.*\n)+)", text, re.M)
     rows = table[1].strip().splitlines() if table else []
-    return [
-        [cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:4]] for row in rows
-    ]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", row)[1:4]] for row in rows]
 
 
 def absolute(text: str, page: str) -> str:

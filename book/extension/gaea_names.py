@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import re
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 import gaea_mini
 
@@ -80,6 +81,8 @@ def readable(value: Any) -> str:
         kind, items = "Keys", list(value)
     elif isinstance(value, list | tuple):
         kind, items = "Values", list(value)
+    elif isinstance(value, np.ndarray):
+        return f"{value.size} numbers from {value.min():g} to {value.max():g}."
     else:
-        return re.sub(r"\s+", " ", str(value))
+        return f"``{value!r}``"
     return f"{kind}: {', '.join(f'``{item}``' for item in items)}."

@@ -12,6 +12,7 @@ A ``.nojekyll`` file and previews without addresses are always there.
 
 from __future__ import annotations
 
+import re
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -62,19 +63,32 @@ def add_page_links(
 def address_previews(app: Sphinx, config: Config) -> None:
     """Give the previews the address of the site, where it has one."""
     config.ogp_social_cards = {"enable": False}
+    config.ogp_site_name = config.html_title
     if config.html_baseurl:
         config.ogp_site_url = config.html_baseurl
         config.ogp_image = PREVIEW
         config.ogp_image_alt = PREVIEW_ALT
 
 
-def drop_false_address(
+def mend_preview(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
-    """Without an address of the site a preview has none to give."""
-    if not app.config.html_baseurl and "metatags" in context:
-        lines = context["metatags"].split("\n")
-        context["metatags"] = "\n".join(li for li in lines if '"og:url"' not in li)
+    """A preview shows no TeX, and without an address of the site it has none."""
+    lines = context.get("metatags", "").split("\n")
+    if not app.config.html_baseurl:
+        lines = [line for line in lines if '"og:url"' not in line]
+    context["metatags"] = "\n".join(map(without_tex, lines))
+
+
+def without_tex(text: str) -> str:
+    r"""Greek letters as letters, and no dollar or brace.
+
+    >>> without_tex(r"It moves\theta on $5^6 = 15{,}625$ cells.")
+    'It moves θ on 5^6 = 15,625 cells.'
+    """
+    for name, letter in {"theta": "θ", "alpha": "α", "eta": "η", "gamma": "γ"}.items():
+        text = re.sub(rf"\s*\\{name}\b", f" {letter}", text)
+    return re.sub(r"[${}]", "", text)
 
 
 def sitemap(base: str, pages: list[str]) -> str:
@@ -104,6 +118,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinxext.opengraph")
     app.connect("config-inited", address_previews)
     app.connect("html-page-context", add_page_links)
-    app.connect("html-page-context", drop_false_address, priority=900)
+    app.connect("html-page-context", mend_preview, priority=900)
     app.connect("build-finished", write_sitemap)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}
