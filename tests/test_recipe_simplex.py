@@ -41,7 +41,7 @@ def test_rates_are_made_again(record: Any, name: str) -> None:
 
 
 def test_the_product_needs_a_gamma_for_both_blocks_only() -> None:
-    # f(a, b) = M a b of Eq. (eq-product): along a = -b it bends by -M, along an axis not.
+    # f(a, b) = M a b, Eq. (eq-product), bends by -M along a = -b and not along an axis.
     found = recipe_simplex.product(2.5)
     assert found == {"M": 2.5, "each_block": 0.0, "together": pytest.approx(2.5)}
 

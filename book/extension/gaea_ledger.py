@@ -439,10 +439,10 @@ MEASURES: dict[str, Callable[..., Finding]] = {
 def signed(value: float) -> str:
     """With its sign, and a minus that is one.
 
-    >>> signed(0.5), signed(-0.123)
-    ('+0.50', '−0.12')
+    >>> signed(0.5), signed(-0.123), signed(-0.001)
+    ('+0.50', '−0.12', '+0.00')
     """
-    return f"{value:+.2f}".replace("-", "−")
+    return f"{round(value, 2) + 0.0:+.2f}".replace("-", "−")
 
 
 def small(value: float) -> str:
