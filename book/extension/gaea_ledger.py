@@ -223,6 +223,24 @@ def found(
     return Finding(f"{text} ({len(runs)} seeds; {sum(touch)} of 3 sets touch)", holds)
 
 
+def near_best(
+    load: Load, entries: Sequence[Json], record: str, method: str, objective: str
+) -> Finding:
+    """The mean lies within one sd of the best cell, on the sets where a row claims it.
+
+    ``entries`` are that printed row and the row of the best cell.
+    """
+    runs = pick(load(record), method, objective)
+    printed, best = entries
+    near, parts = [], []
+    for name in SETS:
+        if best[name][0] - printed[name][0] <= printed[name][1]:
+            mean, sd = mean_sd([values_of(run, name) for run in runs])
+            parts.append(f"{best[name][0] - mean:.2f} below it, sd {sd:.2f}")
+            near.append(best[name][0] - mean <= sd)
+    return Finding(f"{'; '.join(parts)} ({len(runs)} seeds)", all(near))
+
+
 def gap(
     load: Load,
     entries: Sequence[Json],
@@ -420,6 +438,7 @@ MEASURES: dict[str, Callable[..., Finding]] = {
     function.__name__: function
     for function in (
         found,
+        near_best,
         gap,
         association,
         all_skips,

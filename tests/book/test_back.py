@@ -198,6 +198,21 @@ def test_skips_and_rises_are_counted(tmp_path: Path) -> None:
     assert found.ours.startswith("1 of 3") and found.holds is False
 
 
+@pytest.mark.parametrize(("mean", "holds"), [(94.2, True), (93.0, False)])
+def test_being_near_the_best_is_asked_where_it_is_claimed(
+    mean: float, holds: bool, tmp_path: Path
+) -> None:
+    printed = {"c10": [94.1, 0.3], "c100": [70.0, 0.1], "in16": [40.0, 0.1]}
+    best = {"c10": [94.3, None], "c100": [73.5, None], "in16": [47.3, None]}
+    truth = [{"c10_test": [mean + off]} for off in (-0.2, 0.2)]  # c100 is not asked
+    runs = [{"truth": t} for t in truth]
+    (tmp_path / "x.json").write_text(json.dumps(searches("x", runs)))
+    asked = {"measure": "near_best", "record": "x", "method": "darts", "objective": "b"}
+    finding = gaea_ledger.measure(asked, [printed, best], tmp_path)
+    assert finding.holds is holds
+    assert f"{94.3 - mean:.2f} below it, sd 0.28" in finding.ours
+
+
 # ---------------------------------------------- records that are still to be made
 
 ALONE = {

@@ -27,7 +27,9 @@ CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
 def build(folder: Path, *settings: str) -> Path:
     """A site of two pages with the book's extension and theme."""
     (folder / "part").mkdir()
-    (folder / "index.md").write_text("# Start & go\n\n[](part/page.md)\n", "utf-8")
+    (folder / "index.md").write_text(
+        "# Start & go\n\n```{toctree}\npart/page\n```\n", "utf-8"
+    )
     (folder / "part" / "page.md").write_text("# A page\n\nIt moves $\\theta$.\n")
     (folder / "conf.py").write_text(
         "\n".join(
