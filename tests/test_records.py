@@ -96,7 +96,7 @@ def test_a_recipe_still_asks_for_the_searches_that_were_recorded() -> None:
     for run in record(name)["runs"]:
         old = run["config"]
         lr = old["update"].get("lr", 1.0)
-        task = kitchen._task(
+        task = kitchen.task(
             RECIPES[name], old["method"], lr, old["objective"], old["seed"]
         )
         assert describe(*prepare(task), task.seed) == old
