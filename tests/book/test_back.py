@@ -318,6 +318,16 @@ def test_published_rows_agree_with_each_other() -> None:
             assert named[name][key] == pytest.approx(gain, abs=0.006)
 
 
+def test_the_two_lists_of_the_darts_space_agree() -> None:
+    content = record("published")
+    rows = {row["method"]: row for row in content["darts_space"]}
+    for row in content["darts_space_c10"]:
+        other = rows[row["method"]]
+        assert [row["mean"], row["sd"]] == other["c10_error"]
+        assert row["best"] == other["c10_best"]
+        assert row["gpu_days"] == other["gpu_days"]
+
+
 def test_hours_are_days_times_24() -> None:
     (row,) = (r for r in LEDGER["history"] if "tens of thousands" in r["claim"])
     shown = gaea_ledger.show_row(row, RECORDS).published
