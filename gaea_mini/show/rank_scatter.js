@@ -298,8 +298,8 @@ function build(model, el) {
     set(ring, { transform: `translate(${xs[i]} ${ys[i]})`, "aria-valuenow": alone[0], "aria-valuetext":
       `cell ${i}: rank ${places(alone)} alone, ${places(shared)} with shared weights` });
     setText(side.firstChild, `Cell ${i}`);
-    facts.replaceChildren(h("span", {}, "alone ", h("b", {}, `${truth[i].toFixed(2)} %`), `, rank ${places(alone)} of ${count}`),
-      h("span", {}, "shared ", h("b", {}, `${(100 * states[i] / pictures).toFixed(1)} %`), `, rank ${places(shared)}`));
+    facts.replaceChildren(h("span", {}, "alone ", h("b", {}, `${truth[i].toFixed(2)} %`), `, rank ${places(alone)} of ${count}`),
+      h("span", {}, "shared ", h("b", {}, `${(100 * states[i] / pictures).toFixed(1)} %`), `, rank ${places(shared)}`));
     const text = arch(table, choice(table, i));
     if (code.dataset.cell === text) return;
     code.dataset.cell = text;
