@@ -134,7 +134,9 @@ class BenchmarkExplorer(anywidget.AnyWidget):
                     "name": line["name"],
                     "clock": line["clock"],
                     **{
-                        key: None if not at or np.isnan(curve[at - 1]) else curve[at - 1]
+                        key: None
+                        if not at or np.isnan(curve[at - 1])
+                        else curve[at - 1]
                         for key, curve in curves
                     },
                 }
@@ -192,9 +194,7 @@ class BenchmarkExplorer(anywidget.AnyWidget):
         ]
         return (
             f"Curves of regret against cost on {self.data}, both on logarithmic axes, "
-            "with bands. At the budget marked: "
-            + "; ".join(parts)
-            + "."
+            "with bands. At the budget marked: " + "; ".join(parts) + "."
         )
 
 

@@ -24,7 +24,7 @@ export function kendall(a, b) {
       also += y * y;
     }
   }
-  return apart && also ? sum / (Math.sqrt(apart) * Math.sqrt(also)) : null;
+  return apart && also ? sum / Math.sqrt(apart * also) : null;
 }
 
 // The k-th highest value.

@@ -137,9 +137,9 @@ class RankScatter(anywidget.AnyWidget):
 
     def recall(self) -> float:
         """Part of the k truly best cells among the k of highest score; ties share."""
-        return float(np.sum(_best(self.scores(), self.k) * _best(self.truth, self.k))) / (
-            self.k
-        )
+        return float(
+            np.sum(_best(self.scores(), self.k) * _best(self.truth, self.k))
+        ) / (self.k)
 
     def still(self) -> Figure:
         """What is shown at first as a figure: for print, and where no script runs."""
@@ -263,4 +263,3 @@ def _best(values: NDArray[np.float64], k: int) -> NDArray[np.float64]:
     line = np.sort(values)[-k]
     above, tied = values > line, values == line
     return above + tied * (k - above.sum()) / tied.sum()
-

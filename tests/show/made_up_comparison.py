@@ -8,9 +8,7 @@ from made_up_ranking import CELLS, CHOICES
 CONVOLUTIONS = np.array([choice.count(1) for choice in CHOICES])
 # Every accuracy is had by several cells, as in a table of classes.
 TRUTH = (
-    70
-    + 2 * CONVOLUTIONS
-    + np.random.default_rng(1).normal(0, 1, len(CELLS)).round(1)
+    70 + 2 * CONVOLUTIONS + np.random.default_rng(1).normal(0, 1, len(CELLS)).round(1)
 ).round(4)
 ARMS = {"gaea-darts": 0.9, "darts": 0.5, "rs-ws": 0.7}
 
