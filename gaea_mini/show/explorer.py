@@ -233,19 +233,18 @@ def _set(name: str, record: Any, truth: Truth | None) -> dict[str, Any]:
     names = [line["name"] for line in lines]
     if len(set(names)) < len(names):
         raise InputError(f"{name}: two methods of one name")
-    clocks = [{"name": "processor time on one core"}] if one_clock else [
-        {"name": "searches: processor time on one core"},
-        {"name": "rivals: time of the trainings in the table"},
-    ]  # fmt: skip
-    for number, clock in enumerate(clocks):
-        clock["end"] = max(
-            (x["costs"][-1] for x in lines if x["clock"] == number), default=1.0
-        )
+    kinds = ["processor time on one core"]
+    if not one_clock:
+        kinds = [f"searches: {kinds[0]}", "rivals: time of the trainings in the table"]
+    ends = [
+        max((x["costs"][-1] for x in lines if x["clock"] == number), default=1.0)
+        for number in range(len(kinds))
+    ]
     return {
         "name": name,
         "best": round(best, 4),
         "count": count,
-        "clocks": clocks,
+        "clocks": [{"name": a, "end": b} for a, b in zip(kinds, ends, strict=True)],
         "table": pack_cells(table),
         # How many cells of the table have the accuracy of each.
         "alike": [] if values is None else _alike(values).tolist(),
@@ -329,7 +328,7 @@ def _curves(line: Mapping[str, Any]) -> list[NDArray[np.float64]]:
 
 def _draw(ax: Axes, line: Mapping[str, Any]) -> None:
     mean, low, high = (np.maximum(curve, FLOOR) for curve in _curves(line))
-    look = {"color": plot_colour(line["colour"])}
+    look: dict[str, Any] = {"color": plot_colour(line["colour"])}
     ax.fill_between(
         line["costs"], low, high, step="post", alpha=0.12, linewidth=0, **look
     )

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from gaea_mini.errors import InputError
 from gaea_mini.show.cell_table import accuracies, pack_cells, to_text
-from gaea_mini.show.plots import figure, name_lines, plot_style
 from gaea_mini.show.looks import look_of, plot_dash
+from gaea_mini.show.plots import figure, name_lines, plot_style
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED
 from gaea_mini.show.widget import between, script, styles
 
@@ -195,12 +195,13 @@ class RankScatter(anywidget.AnyWidget):
             for run, taus in zip(self.runs, self.taus, strict=True)
         )
         return (
-            f"A cloud of {len(self.truth)} points, one for each cell: accuracy alone to "
-            f"the right, accuracy with the shared weights of {self.method} after epoch "
-            f"{self.epoch} upwards. Kendall's tau is {tau:.2f}, and {self.recall():.0%} "
-            f"of the {self.k} truly best cells are among the {self.k} of highest score. "
-            f"A ring marks cell {self.cell}: {self.truth[self.cell]:.1f} % alone, rank "
-            f"{rank} with shared weights. Beside it, tau over the epochs: {ends}."
+            f"A cloud of {len(self.truth)} points, one for each cell: accuracy alone "
+            f"to the right, accuracy with the shared weights of {self.method} after "
+            f"epoch {self.epoch} upwards. Kendall's tau is {tau:.2f}, and "
+            f"{self.recall():.0%} of the {self.k} truly best cells are among the "
+            f"{self.k} of highest score. A ring marks cell {self.cell}: "
+            f"{self.truth[self.cell]:.1f} % alone, rank {rank} with shared weights. "
+            f"Beside it, tau over the epochs: {ends}."
         )
 
 

@@ -1,4 +1,4 @@
-"""Made-up comparisons. They look like ``NAME_comparison.json``; nothing was searched."""
+"""Made-up comparisons. They look like records; nothing was searched."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Rank scatter and explorer: their state, their numbers, their stills, what they refuse."""
+"""Rank scatter and explorer: state, numbers, stills, and what they refuse."""
 
 from __future__ import annotations
 
