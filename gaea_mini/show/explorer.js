@@ -23,12 +23,18 @@ export function state(costs, cost) {
   return at;
 }
 
-// Mean and band at a state: all seeds of a search, or as recorded of a rival.
+// The value below which a part q of all lies, between neighbours in proportion.
+export function quantile(values, q) {
+  const sorted = [...values].sort((a, b) => a - b), at = (sorted.length - 1) * q, i = Math.floor(at);
+  return sorted[i] + (at - i) * ((sorted[i + 1] ?? sorted[i]) - sorted[i]);
+}
+
+// Mean and middle 80 % at a state: of the seeds of a search, or as recorded of a rival.
 export function band(line, at) {
   if (at < 0) return null;
   if (line.seeds.length) {
     const values = line.regret.map((row) => row[at]);
-    return { mean: values.reduce((a, b) => a + b) / values.length, low: Math.min(...values), high: Math.max(...values) };
+    return { mean: values.reduce((a, b) => a + b) / values.length, low: quantile(values, 0.1), high: quantile(values, 0.9) };
   }
   const [mean, low, high] = line.curves.map((row) => row[at]);
   return mean === null ? null : { mean, low, high };
@@ -186,7 +192,8 @@ function build(model, el, now, change) {
 
   const data = h("select", {}, ...model.get("sets").map(({ name }) => h("option", { value: name }, name)));
   data.value = now.data;
-  data.addEventListener("change", () => change({ data: data.value }));
+  data.addEventListener("change", () => change({ data: data.value,
+    budget: model.get("sets").find((one) => one.name === data.value).start }));
   const chips = lines.map((line) => {
     const chip = h("button", { type: "button" }, s("svg", { viewBox: "0 0 24 8", "aria-hidden": "true" },
       s("path", { d: "M1 4H23", ...stroke(line) })), line.name);
@@ -201,7 +208,7 @@ function build(model, el, now, change) {
   const body = h("tbody");
   const rows = h("table", { class: "be-table" }, h("caption", {}, clocks.length > 1
     ? "Regret at the budget; searches and rivals have clocks of their own" : "Regret at the budget, the lowest mean first"),
-    h("thead", {}, h("tr", {}, ...["method", "mean", "band", "spent"].map((name) => h("th", { scope: "col" }, name)))), body);
+    h("thead", {}, h("tr", {}, ...["method", "mean", "middle 80 %", "spent"].map((name) => h("th", { scope: "col" }, name)))), body);
   const view = cellView(table), name = h("p", { class: "be-name" }), facts = h("p"), code = h("code");
   const walk = h("input", { type: "range", min: 1, step: 1, "aria-label": "Chosen point" });
   walk.addEventListener("input", () => choose(list[walk.value - 1]));
@@ -211,8 +218,8 @@ function build(model, el, now, change) {
       h("label", { class: "be-budget" }, "Budget", slider, spent)),
     h("div", { class: "gw-row be-chips", role: "group", "aria-label": "Methods" }, ...chips),
     h("div", { class: "be-charts" }, ...charts.map((one) => one.el)),
-    h("p", { class: "gw-note" }, "Both axes are logarithmic. Bands: all seeds of a search; of a rival the middle 80 % of "
-      + "its repetitions. Dots: every search at the budget; squares: the mean of a rival."),
+    h("p", { class: "gw-note" }, "Both axes are logarithmic. Bands: the middle 80 % of the seeds of a search, or of the "
+      + "repetitions of a rival. Dots: every search at the budget; squares: the mean of a rival."),
     h("div", { class: "be-below" }, rows, side));
   el.replaceChildren(root);
 

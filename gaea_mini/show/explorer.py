@@ -19,16 +19,15 @@ from gaea_mini.show.widget import between, script, styles
 
 FLOOR = 0.05  # the smallest regret that the curves tell from 0, in points
 WIDEST = 200  # the curves begin at this part of the longest budget
-FIRST = ("gaea-darts", "darts", "rs-ws", "random search", "evolution")
+FIRST = ("gaea-darts", "darts", "rs-ws", "random search")
 Truth = tuple[Sequence[str], ArrayLike]
 
 
 class BenchmarkExplorer(anywidget.AnyWidget):
     """Regret against budget: searches with shared weights, and their rivals.
 
-    The reader chooses the data set, the methods and the budget. Curves are means; the
-    band of a search holds all of its seeds, that of a rival the middle 80 % of its
-    repetitions. At the budget there is a dot for every search: choose one to see the
+    The reader chooses the data set, the methods and the budget. Curves are means, bands
+    the middle 80 % of the seeds of a search or of the repetitions of a rival. At the budget there is a dot for every search: choose one to see the
     cell that it would hand back, and the cell's rank. Where searches and rivals are
     counted on different clocks they have a chart each. No kernel is needed.
 
@@ -40,7 +39,8 @@ class BenchmarkExplorer(anywidget.AnyWidget):
             it only those of the last one.
         data: which to show first; by default the first.
         methods: which to show first, by their names in the widget.
-        budget: where to look first, as a part of the longest budget, 0.005 to 1.
+        budget: where to look first, as a part of the longest budget, 0.005 to 1. By
+            default where the longest of the searches shown ends.
 
     ``data``, ``methods``, ``budget`` and ``point`` (a method and a seed) follow what
     the reader does, and can be assigned.
@@ -64,7 +64,7 @@ class BenchmarkExplorer(anywidget.AnyWidget):
         truth: Mapping[str, Truth] | None = None,
         data: str | None = None,
         methods: Sequence[str] | None = None,
-        budget: float = 1.0,
+        budget: float | None = None,
         **kwargs: Any,
     ) -> None:
         truth = truth or {}
@@ -76,13 +76,15 @@ class BenchmarkExplorer(anywidget.AnyWidget):
         known = [line["name"] for one in sets for line in one["lines"]]
         if methods is None:
             methods = [name for name in FIRST if name in known] or known[:4]
+        for one in sets:
+            one["start"] = _start(one, methods)
         super().__init__(
             sets=sets,
             data=sets[0]["name"] if data is None else data,
             methods=list(methods),
-            budget=budget,
             **kwargs,
         )
+        self.budget = self._shown()["start"] if budget is None else budget
         if not self.point:
             self.point = self._first_point()
 
@@ -312,6 +314,12 @@ def _rival(rival: Mapping[str, Any], record: Mapping[str, Any]) -> dict[str, Any
     }
 
 
+def _start(one: Mapping[str, Any], methods: Sequence[str]) -> float:
+    """The budget at which the longest of these searches ends; 1 without searches."""
+    ends = [x["costs"][-1] for x in one["lines"] if x["seeds"] and x["name"] in methods]
+    return max(ends) / float(one["clocks"][0]["end"]) if ends else 1.0
+
+
 def _alike(values: NDArray[np.float64]) -> NDArray[np.int64]:
     """For each cell, how many have its accuracy."""
     _, where, counts = np.unique(values, return_inverse=True, return_counts=True)
@@ -323,7 +331,8 @@ def _curves(line: Mapping[str, Any]) -> list[NDArray[np.float64]]:
     if not line["seeds"]:
         return [np.array(curve, dtype=np.float64) for curve in line["curves"]]
     regret = np.array(line["regret"])
-    return [regret.mean(axis=0), regret.min(axis=0), regret.max(axis=0)]
+    low, high = np.quantile(regret, (0.1, 0.9), axis=0)
+    return [regret.mean(axis=0), low, high]
 
 
 def _draw(ax: Axes, line: Mapping[str, Any]) -> None:

@@ -186,8 +186,7 @@ function build(model, el) {
   const count = table.truth.length, truth = Float64Array.from(table.truth, (v) => v / 1e4);
   const counts = runs.map((run) => decode(run.counts, count)), last = counts[0].length - 1;
   const taus = counts.map((states) => states.map((one) => kendall(one, table.truth)));
-  const most = Math.max(...counts.flat().map((one) => Math.max(...one))), least = Math.min(...counts.flat().map((one) => Math.min(...one)));
-  const reach = [[Math.min(...truth), Math.max(...truth)], [100 * least / pictures, 100 * most / pictures]];
+  const reach = [Math.min(...truth), Math.max(...truth)];
   const now = stateOf(model), scores = new Float64Array(count);
   const clock = { t: now.epoch, playing: false, before: 0, asked: 0, saving: 0 };
   const at = () => runs.findIndex((run) => run.method === now.method);
@@ -212,13 +211,13 @@ function build(model, el) {
   best.addEventListener("change", () => change({ k: +best.value }));
 
   const points = Array.from(truth, () => s("circle", { r: 3 }));
-  const across = s("path", { class: "rs-level" }), up = s("path", { class: "rs-level" }), axes = s("g");
+  const across = s("path", { class: "rs-level" }), up = s("path", { class: "rs-level" }), below = s("g"), beside = s("g");
   const back = s("path", { class: "rs-back", d: "M0 -8L8 0L0 8L-8 0Z" });
   const ring = s("g", { class: "rs-ring", tabindex: 0, role: "slider", "aria-valuemin": 1, "aria-valuemax": count,
     "aria-label": "Cell; left and right go by accuracy alone, up and down by accuracy with shared weights" },
     s("circle", { r: 15, class: "rs-grip" }), s("circle", { r: 7 }));
   const svg = s("svg", { class: "rs-view", role: "group", "aria-label":
-    `${count} cells: accuracy alone to the right, accuracy with shared weights upwards` }, axes, across, up, s("g", {}, ...points), back, ring);
+    `${count} cells: accuracy alone to the right, accuracy with shared weights upwards` }, below, beside, across, up, s("g", {}, ...points), back, ring);
   const cloud = h("figure", { class: "rs-cloud" }, h("figcaption", {}, "Accuracy with shared weights, %"), svg,
     h("p", { class: "gw-note rs-under" }, "accuracy alone, %"));
   const note = h("p", { class: "gw-note" });
@@ -241,26 +240,28 @@ function build(model, el) {
     h("div", { class: "rs-top" }, cloud, side), note, h("div", { class: "rs-charts" }, ...charts.map((one) => one.el)));
   el.replaceChildren(root);
 
+  const to = ([low, high], a, b) => (v) => a + (b - a) * (v - low) / (high - low || 1);
   // Places that depend on the width alone.
   function lay() {
     const wide = Math.max(240, svg.clientWidth), tall = clamp(wide * 0.8, 250, 420), left = 34;
-    const to = ([low, high], a, b) => (v) => a + (b - a) * (v - low) / (high - low || 1);
-    svg.px = { x: to(reach[0], left + 12, wide - 14), y: to(reach[1], tall - 34, 14), wide, tall, left };
+    const x = to(reach, left + 12, wide - 14);
+    svg.px = { x, wide, tall, left };
     set(svg, { viewBox: `0 0 ${wide} ${tall}` });
-    const { x, y } = svg.px;
-    axes.replaceChildren(
-      ...ticks(...reach[1], 5).flatMap((v) => [s("path", { class: "rs-grid", d: `M${left} ${y(v)}H${wide}` }),
-        s("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, String(v))]),
-      ...ticks(...reach[0], wide / 80).map((v) => s("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, String(v))));
+    below.replaceChildren(...ticks(...reach, wide / 80).map((v) =>
+      s("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, String(v))));
     xs = Array.from(truth, x);
     points.forEach((point, i) => set(point, { cx: xs[i].toFixed(1), r: wide < 340 ? 2.4 : 3 }));
     charts.forEach((one) => one.lay());
   }
   function draw() {
     clock.asked = 0;
-    const r = at(), epoch = epochNow(), part = clock.t - epoch, { x, y, wide, tall, left } = svg.px;
+    const r = at(), epoch = epochNow(), part = clock.t - epoch, { x, wide, tall, left } = svg.px;
     const a = counts[r][epoch], b = counts[r][Math.min(last, epoch + 1)];
     for (let i = 0; i < count; i++) scores[i] = 100 / pictures * (a[i] + part * (b[i] - a[i]));
+    // Upwards the axis follows the cloud, which is far flatter than its way up.
+    const span = [Math.min(...scores), Math.max(...scores)], y = to(span, tall - 34, 14);
+    beside.replaceChildren(...ticks(...span, 5).flatMap((v) => [s("path", { class: "rs-grid", d: `M${left} ${y(v)}H${wide}` }),
+      s("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, String(v))]));
     const edges = [line(truth, now.k), line(scores, now.k)];
     ys = Array.from(scores, y);
     points.forEach((point, i) => {
@@ -277,7 +278,7 @@ function build(model, el) {
       recalled = now.k;
       setText(charts[1].name, `Recall of the best ${now.k}`);
       setText(note, `Dashed lines cut off the best ${now.k} in each direction; blue cells are best in both. A diamond is the cell `
-        + "that the search hands back. A click keeps a cell; arrow keys go on from it.");
+        + "that the search hands back. The axis upwards follows the cloud. A click keeps a cell; arrow keys go on from it.");
     }
     charts.forEach((one, i) => one.draw([taus, recalls][i], r, clock.t, epoch));
     methods.forEach((one, i) => set(one, { "aria-pressed": i === r }));
