@@ -27,9 +27,10 @@ class BenchmarkExplorer(anywidget.AnyWidget):
     """Regret against budget: searches with shared weights, and their rivals.
 
     The reader chooses the data set, the methods and the budget. Curves are means, bands
-    the middle 80 % of the seeds of a search or of the repetitions of a rival. At the budget there is a dot for every search: choose one to see the
-    cell that it would hand back, and the cell's rank. Where searches and rivals are
-    counted on different clocks they have a chart each. No kernel is needed.
+    the middle 80 % of the seeds of a search or of the repetitions of a rival. At the
+    budget there is a dot for every search: choose one to see the cell that it would
+    hand back, and the cell's rank. Where searches and rivals are counted on different
+    clocks they have a chart each. No kernel is needed.
 
     Args:
         records: name of the data set -> its comparison record

@@ -212,7 +212,7 @@ function build(model, el) {
 
   const points = Array.from(truth, () => s("circle", { r: 3 }));
   const across = s("path", { class: "rs-level" }), up = s("path", { class: "rs-level" }), below = s("g"), beside = s("g");
-  const back = s("path", { class: "rs-back", d: "M0 -8L8 0L0 8L-8 0Z" });
+  const back = s("path", { class: "rs-back", d: "M0.0 -9.0L2.4 -3.2L8.6 -2.8L3.8 1.2L5.3 7.3L0.0 4.0L-5.3 7.3L-3.8 1.2L-8.6 -2.8L-2.4 -3.2Z" });
   const ring = s("g", { class: "rs-ring", tabindex: 0, role: "slider", "aria-valuemin": 1, "aria-valuemax": count,
     "aria-label": "Cell; left and right go by accuracy alone, up and down by accuracy with shared weights" },
     s("circle", { r: 15, class: "rs-grip" }), s("circle", { r: 7 }));
@@ -277,7 +277,7 @@ function build(model, el) {
       recalls = counts.map((states) => states.map((one) => recall(one, table.truth, now.k)));
       recalled = now.k;
       setText(charts[1].name, `Recall of the best ${now.k}`);
-      setText(note, `Dashed lines cut off the best ${now.k} in each direction; blue cells are best in both. A diamond is the cell `
+      setText(note, `Dashed lines cut off the best ${now.k} in each direction; blue cells are best in both. A star is the cell `
         + "that the search hands back. The axis upwards follows the cloud. A click keeps a cell; arrow keys go on from it.");
     }
     charts.forEach((one, i) => one.draw([taus, recalls][i], r, clock.t, epoch));
