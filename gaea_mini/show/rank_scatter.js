@@ -150,7 +150,8 @@ function cellView({ edges, layout, operations }) {
 function chart(runs, last, heading, levels, seek) {
   const svg = s("svg", { class: "rs-chart", role: "img" }), name = h("figcaption", {}, heading);
   const left = 34, top = 10, tall = 138, bottom = 22;
-  let wide = 320;
+  const rule = s("path", { class: "rs-rule" });
+  let wide = 320, drawn = "";
   const x = (t) => left + (wide - left - 10) * (last ? t / last : 0);
   const point = (event) => {
     if (event.buttons) seek(Math.round((event.clientX - svg.getBoundingClientRect().left - left) / (wide - left - 10) * last));
@@ -159,6 +160,11 @@ function chart(runs, last, heading, levels, seek) {
   svg.addEventListener("pointermove", point);
   return { el: h("figure", {}, name, svg), name, lay() { wide = Math.max(200, svg.clientWidth); },
     draw(series, at, t, epoch) {
+      set(rule, { d: `M${x(t)} ${top}V${tall - bottom}` });
+      // Between two epochs nothing else moves.
+      const key = [name.textContent, at, epoch, wide].join();
+      if (drawn === key) return;
+      drawn = key;
       const low = Math.min(0, ...series.flat().filter((v) => v !== null));
       const y = (v) => top + (tall - top - bottom) * (1 - v) / (1 - low), known = series[at][epoch];
       set(svg, { viewBox: `0 0 ${wide} ${tall}`, "aria-label": `${name.textContent} over the epochs. ` + runs.map((run, r) =>
@@ -170,8 +176,7 @@ function chart(runs, last, heading, levels, seek) {
           s("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, String(v))),
         ...levels.flatMap(([v, text]) => [s("path", { class: "rs-level", d: `M${left} ${y(v)}H${wide - 10}` }),
           s("text", { x: left + 4, y: y(v) - 5 }, text)]),
-        s("path", { class: "rs-rule", d: `M${x(t)} ${top}V${tall - bottom}` }),
-        ...runs.map((run, r) => s("path", { class: r === at ? "rs-now" : "rs-other", stroke: run.colour, "stroke-dasharray": run.dash,
+        rule, ...runs.map((run, r) => s("path", { class: r === at ? "rs-now" : "rs-other", stroke: run.colour, "stroke-dasharray": run.dash,
           d: series[r].map((v, n) => (v === null ? "" : `${n && series[r][n - 1] !== null ? "L" : "M"}${x(n).toFixed(1)} ${y(v).toFixed(1)}`)).join("") })),
         ...(known === null ? [] : [s("circle", { cx: x(epoch), cy: y(known), r: 4, fill: runs[at].colour })]));
     } };
@@ -266,7 +271,8 @@ function build(model, el) {
     ys = Array.from(scores, y);
     points.forEach((point, i) => {
       point.setAttribute("cy", ys[i].toFixed(1));
-      point.setAttribute("class", truth[i] >= edges[0] && scores[i] >= edges[1] ? "rs-hit" : "rs-miss");
+      const hit = truth[i] >= edges[0] && scores[i] >= edges[1] ? "rs-hit" : "rs-miss";
+      if (point.getAttribute("class") !== hit) point.setAttribute("class", hit);
     });
     set(up, { d: `M${x(edges[0])} 4V${tall - 24}` });
     set(across, { d: `M${left} ${y(edges[1])}H${wide}` });
