@@ -1,0 +1,439 @@
+"""The figures of the chapters ``rank_disorder`` and ``against_the_optimum``.
+
+Functions take records (see ``records``) or plain numbers, and return a Figure. What a
+table of trained cells says is handed over as arrays: this room looks nothing up.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from gaea_mini.show.plots import (
+    DASHES,
+    band,
+    figure,
+    plot_style,
+    seeds_by_epochs,
+)
+from gaea_mini.show.records import Json
+from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, PAPER, RULE
+
+# A method or a rival looks the same in all figures; darts-2nd and pc-darts are darts.
+LOOKS: dict[str, tuple[str, Any]] = {
+    "rs-ws": (METHOD_COLOURS["random"], DASHES[2]),
+    "darts": (METHOD_COLOURS["darts"], DASHES[1]),
+    "gaea-darts": (METHOD_COLOURS["gaea-darts"], DASHES[0]),
+    "random search": (METHOD_COLOURS["random"], DASHES[1]),
+    "evolution": (METHOD_COLOURS["projected"], DASHES[0]),
+    "reinforce": (METHOD_COLOURS["softmax"], DASHES[3]),
+    "bohb": (INK, DASHES[2]),
+}
+
+
+def colour_of(method: str) -> str:
+    """Orange for GAEA versions, green for what only draws, grey for other searches.
+
+    >>> colour_of("gaea-gdas") == METHOD_COLOURS["gaea-darts"]
+    True
+    """
+    if method in LOOKS:
+        return LOOKS[method][0]
+    return METHOD_COLOURS["gaea-darts" if method.startswith("gaea-") else "darts"]
+
+
+# ------------------------------------------------------------------ rank disorder
+
+
+def crossed_ranks(alone: ArrayLike, shared: ArrayLike, theta: ArrayLike) -> Figure:
+    """A slope chart of two rankings, and the weights of all cells over steps.
+
+    Args:
+      alone: (N,) loss of each cell trained alone.
+      shared: (N,) its loss with the shared weight.
+      theta: (T + 1, N). The cell that is best alone stands out in both panels.
+    """
+    weights = np.asarray(theta, dtype=float)
+    ranks = [1 + np.argsort(np.argsort(loss)) for loss in (alone, shared)]
+    best = int(np.argmin(alone))
+    with plot_style():
+        fig, axes = figure(1, 2, (7.0, 3.3), width_ratios=[1, 1.5])
+        left, right = axes[0]
+        for cell, (a, b) in enumerate(zip(*ranks, strict=True)):
+            look = _first_or_other(cell == best)
+            left.plot([0, 1], [a, b], "o-", markersize=5, **look)
+            right.plot(weights[:, cell], **look)
+        left.set_xticks([0, 1], ["alone", "shared weight"])
+        left.set_xlim(-0.25, 1.25)
+        left.set_ylim(len(ranks[0]) + 0.5, 0.5)
+        left.set_yticks(range(1, len(ranks[0]) + 1))
+        left.set_ylabel("rank")
+        right.set_ylim(0, 1.05)
+        right.margins(x=0)
+        right.set_xlabel("step")
+        right.set_ylabel("weight in theta")
+        right.annotate(
+            f"cell {best}, best alone",
+            (len(weights) * 0.97, weights[-1, best] - 0.07),
+            ha="right",
+        )
+        right.annotate("all the others", (len(weights) * 0.97, 0.04), ha="right")
+    return fig
+
+
+def _first_or_other(first: bool) -> dict[str, Any]:
+    if first:
+        return {"color": METHOD_COLOURS["gaea-darts"], "linewidth": 2.6, "zorder": 3}
+    return {"color": MUTED, "linewidth": 1.1, "alpha": 0.7}
+
+
+def shared_against_alone(
+    record: Json,
+    truth: ArrayLike,
+    index: Mapping[str, int],
+    epochs: Sequence[int] = (0, 1, 5, 15),
+) -> Figure:
+    """Each cell's accuracy with shared weights over its accuracy trained alone.
+
+    One row for each method, one panel an epoch; Kendall's tau is in the panel.
+
+    Args:
+      record: a ranking record; its runs of one seed keep the counts of all cells.
+      truth: (N,) accuracy of each cell trained alone, percent, in the record's order.
+      index: position in ``truth`` of an arch string.
+      epochs: states to show.
+    """
+    tests = np.asarray(truth, dtype=float)
+    runs = [run for run in record["runs"] if "counts" in run]
+    with plot_style():
+        fig, axes = figure(
+            len(runs), len(epochs), (7.0, 1.9 * len(runs) + 0.3), sharex=True
+        )
+        for row, run in zip(axes, runs, strict=True):
+            for ax, epoch in zip(row, epochs, strict=True):
+                scores = 100 * np.array(run["counts"][epoch]) / record["pictures"]
+                # With equal weights theta has chosen nothing yet.
+                chosen = run["method"] == "rs-ws" or epoch > 0
+                own = index[run["genotype"][epoch]] if chosen else None
+                tau = run["kendall"][epoch]
+                _cloud(ax, tests, scores, tau, own, colour_of(run["method"]))
+            row[0].set_ylabel(f"{run['method']}\nshared (%)")
+        for ax, epoch in zip(axes[0], epochs, strict=True):
+            ax.set_title(f"epoch {epoch}", fontweight="normal", fontsize=9)
+        fig.supxlabel("trained alone (%)", fontsize=9.5)
+    return fig
+
+
+def cloud(truth: ArrayLike, scores: ArrayLike, tau: float) -> Figure:
+    """Accuracy with shared weights over accuracy alone, all cells of one supernet.
+
+    Args:
+      truth: (N,) accuracy of each cell trained alone, percent.
+      scores: (N,) with shared weights, percent.
+      tau: Kendall's, written into the panel.
+    """
+    with plot_style():
+        fig, axes = figure(size=(5.6, 3.4))
+        ax = axes[0, 0]
+        _cloud(ax, np.asarray(truth), np.asarray(scores), tau, None, INK)
+        ax.set_xlabel("trained alone (%)")
+        ax.set_ylabel("with shared weights (%)")
+    return fig
+
+
+def _cloud(
+    ax: Axes, truth: Any, scores: Any, tau: float, own: int | None, colour: str
+) -> None:
+    """One panel: all cells, the highest score, the cell handed back, the best cell."""
+    ax.plot(truth, scores, ".", color=MUTED, markersize=2.4, alpha=0.5)
+    top = int(np.argmax(scores))
+    ax.plot(truth[top], scores[top], "D", color=INK, mfc=PAPER, ms=5.5)
+    if own is not None:
+        ax.plot(truth[own], scores[own], "*", color=colour, ms=11, mec=INK)
+    ax.axvline(truth.max(), color=MUTED, linestyle=(0, (4, 3)), lw=1)
+    text = f"τ {tau:.2f}".replace("-", "−")
+    ax.annotate(text, (0.04, 0.86), xycoords="axes fraction", fontsize=8.5)
+    ax.tick_params(labelsize=8)
+
+
+def ranking_over_epochs(record: Json) -> Figure:
+    """Kendall's tau and the recall of the best 10 and 50 over epochs, for each method.
+
+    Lines are means over seeds, bands run from the lowest to the highest seed. The first
+    panel has the ceiling: how well two seeds of training alone agree.
+    """
+    panels = {
+        "Kendall's τ": lambda run: run["kendall"],
+        "recall of the best 10": lambda run: run["recall"]["10"],
+        "recall of the best 50": lambda run: run["recall"]["50"],
+    }
+    with plot_style():
+        fig, axes = figure(1, 3, (7.2, 3.2))
+        for ax, (title, series) in zip(axes[0], panels.items(), strict=True):
+            for method, runs in by_method(record).items():
+                colour, dash = LOOKS[method]
+                band(ax, [series(run) for run in runs], method, colour, dash=dash)
+            ax.axhline(0, color=MUTED, linewidth=0.8)
+            ax.set_title(title)
+            ax.set_xlabel("epoch")
+            ax.margins(x=0)
+        low, high = min(record["ceiling"]), max(record["ceiling"])
+        axes[0, 0].axhspan(low, high, color=MUTED, alpha=0.25, linewidth=0)
+        axes[0, 0].annotate(
+            "ceiling", (0, high), (3, 3), textcoords="offset points", color=MUTED
+        )
+        for ax in axes[0]:
+            bottom, top = ax.get_ylim()
+            ax.set_ylim(min(bottom, -0.1), max(top, 1.0))
+        name_below(fig, axes[0, 0])
+    return fig
+
+
+def two_choices(record: Json) -> Figure:
+    """Regret of the best-scored cell and of the cell handed back, over epochs.
+
+    One panel for each method: means and ranges over seeds. State 0 is left out.
+    """
+    groups = by_method(record)
+    with plot_style():
+        fig, axes = figure(1, len(groups), (7.2, 3.2), sharey=True)
+        for ax, (method, runs) in zip(axes[0], groups.items(), strict=True):
+            curves = {
+                "best score of all cells": ("regret_of_best_score", MUTED, DASHES[1]),
+                "handed back": ("regret", colour_of(method), DASHES[0]),
+            }
+            for label, (key, colour, dash) in curves.items():
+                values = [[None, *run[key][1:]] for run in runs]
+                band(ax, values, label, colour, dash=dash)
+            ax.set_title(method)
+            ax.set_xlabel("epoch")
+            ax.set_xlim(0)
+            ax.set_ylim(0)
+        axes[0, 0].set_ylabel("regret (points)")
+        for ax in axes[0]:
+            _name_ends(ax)
+    return fig
+
+
+def regret_against_tau(
+    tau: ArrayLike,
+    regret: ArrayLike,
+    points: Mapping[str, tuple[ArrayLike, ArrayLike]],
+) -> Figure:
+    """What a ranking costs that is right but for noise, and what searches cost.
+
+    Args:
+      tau: (L, D) Kendall's tau of D noisy rankings at each of L levels of noise.
+      regret: (L, D) of the cell ranked first.
+      points: method -> (tau, regret) of the cells it handed back, one a seed.
+    """
+    across, height = np.asarray(tau), np.asarray(regret)
+    with plot_style():
+        fig, axes = figure(size=(6.4, 3.4))
+        ax = axes[0, 0]
+        low, high = np.quantile(height, [0.1, 0.9], axis=1)
+        x = across.mean(axis=1)
+        ax.fill_between(x, low, high, color=MUTED, alpha=0.2, linewidth=0)
+        ax.plot(x, height.mean(axis=1), color=MUTED, label="_ranking")
+        ax.annotate(
+            "first of a noisy ranking", (x[-1], height[-1].mean()), (4, 8),
+            textcoords="offset points", color=MUTED,
+        )  # fmt: skip
+        for (method, (t, r)), marker in zip(points.items(), "so*", strict=False):
+            size = 11 if marker == "*" else 7
+            ax.plot(
+                t, r, marker, color=colour_of(method), ms=size, mec=INK, label=method
+            )
+        ax.axvline(0, color=RULE, linewidth=0.8)
+        ax.set_ylim(bottom=-0.1)
+        ax.set_xlabel("Kendall's τ of the shared weights, last epoch")
+        ax.set_ylabel("regret (points)")
+        ax.legend(frameon=False, loc="upper right")
+    return fig
+
+
+def last(record: Json) -> dict[str, tuple[list[float], list[float]]]:
+    """Per method tau and the regret of what was handed back, at the last epoch."""
+    return {
+        method: ([r["kendall"][-1] for r in runs], [r["regret"][-1] for r in runs])
+        for method, runs in by_method(record).items()
+    }
+
+
+def by_method(record: Json) -> dict[str, list[Json]]:
+    """The runs of a ranking record by method, in their order."""
+    found: dict[str, list[Json]] = {}
+    for run in record["runs"]:
+        found.setdefault(run["method"], []).append(run)
+    return found
+
+
+# ------------------------------------------------------------ against the optimum
+
+
+def regret_bands(
+    curves: Mapping[str, Json],
+    exact: tuple[ArrayLike, ArrayLike] | None = None,
+    xlabel: str = "cost (processor seconds)",
+) -> Figure:
+    """Regret against cost: mean, and the band that holds 80 % of repetitions.
+
+    Args:
+      curves: name -> ``costs``, ``mean``, ``low``, ``high``, None where there is no
+        cell yet.
+      exact: costs and regret of what a formula says, drawn as rings.
+      xlabel: what the cost is.
+    """
+    with plot_style():
+        fig, axes = figure(size=(7.0, 3.6))
+        ax = axes[0, 0]
+        for name, curve in curves.items():
+            colour, dash = LOOKS[name]
+            _cost_band(ax, curve, name, colour, dash)
+        if exact is not None:
+            ax.plot(*map(np.asarray, exact), "o", color=INK, mfc="none", ms=5)
+        ax.set_xscale("log")
+        ax.set_ylim(0)
+        ax.margins(x=0)
+        ax.set_xlabel(xlabel)
+        ax.set_ylabel("regret (points)")
+        _name_ends(ax)
+    return fig
+
+
+def regret_against_cost(record: Json) -> Figure:
+    """A panel for each weight-sharing search, and one for the rivals, on one scale.
+
+    A search's thin lines are seeds, its thick line is their mean, from its first epoch
+    on. The grey band in its panel is random search. It needs a record with one clock.
+    """
+    best = record["table"]["best"]
+    rivals = {
+        r["rival"]: r["regret"]
+        for r in record["rivals"]
+        if r["table"] == record["rivals"][0]["table"]
+    }
+    columns = 4
+    rows = -(-(len(record["arms"]) + 1) // columns)
+    with plot_style():
+        fig, axes = figure(
+            rows, columns, (7.4, 1.75 * rows + 0.2), sharex=True, sharey=True
+        )
+        panels = axes.ravel()
+        for ax, arm in zip(panels, record["arms"], strict=False):
+            _cost_band(ax, rivals["random search"], "_random", MUTED, DASHES[1])
+            regret = best - np.array(arm["test"])[:, 1:]
+            cost, colour = arm["cost"][1:], colour_of(arm["method"])
+            ax.plot(cost, regret.T, color=colour, linewidth=0.6, alpha=0.5)
+            ax.plot(cost, regret.mean(axis=0), color=colour, linewidth=2.4)
+            ax.set_title(f"{arm['method']}\n{arm['objective']}", fontsize=8.5)
+        last = panels[len(record["arms"])]
+        for name, curve in rivals.items():
+            _cost_band(last, curve, name, LOOKS[name][0], LOOKS[name][1], alpha=0)
+        last.set_title("rivals, means", fontsize=8.5)
+        last.legend(frameon=False, fontsize=7, handlelength=1.6, loc="upper right")
+        for ax in panels[len(record["arms"]) + 1 :]:
+            ax.set_axis_off()
+        tops = [curve["mean"] for curve in rivals.values()]
+        highest = max(v for row in tops for v in row if v is not None)
+        panels[0].set_ylim(0, highest * 1.05)
+        panels[0].set_xscale("log")
+        fig.supxlabel("cost (processor seconds on one core)", fontsize=9.5)
+        fig.supylabel("regret (points)", fontsize=9.5)
+    return fig
+
+
+def ends(
+    record: Json,
+    published: Mapping[str, tuple[float, float | None]] | None = None,
+    xlabel: str = "true test accuracy of the cell found (%)",
+) -> Figure:
+    """What every search and rival ended with, one row each.
+
+    A dot is a seed of a search; of a rival the bar holds 80 % of its repetitions. In a
+    record with one clock the bar under a search is random search at the same cost.
+
+    Args:
+      record: a comparison.
+      published: row name -> printed mean and standard deviation, or None for it.
+      xlabel: what the accuracy is.
+    """
+    rows = [(f"{a['method']}, {a['objective']}", a) for a in record["arms"]]
+    first = record["rivals"][0]["table"]
+    shown = [r for r in record["rivals"] if r["table"] == first]
+    rows += [(r["rival"], r) for r in shown]
+    with plot_style():
+        fig, axes = figure(size=(7.2, 0.9 + 0.36 * len(rows)))
+        ax = axes[0, 0]
+        for y, (label, row) in enumerate(rows):
+            ax.axhline(y, color=RULE, linewidth=0.8, zorder=0)
+            if "method" in row:
+                values = np.array([series[-1] for series in row["test"]])
+                colour = colour_of(row["method"])
+                ax.plot(values, np.full(len(values), y), "o", color=colour, **_DOT)
+                arm = f"{row['method']} {row['objective']}"
+                drawn = shown[0]["at_cost_of"].get(arm)
+                if record["one_clock"] and drawn:
+                    half = drawn["sd"]
+                    ax.errorbar(
+                        drawn["mean"], y + 0.28, xerr=half, fmt="^", **_SMALL
+                    )
+            else:
+                values = np.array(row["test"])
+                low, high = np.quantile(values, [0.1, 0.9])
+                ax.plot([low, high], [y, y], color=colour_of(label), lw=5, alpha=0.5)
+            ax.plot([values.mean()], [y], "|", color=INK, ms=13, mew=2)
+            if published and label in published:
+                mean, sd = published[label]
+                ax.errorbar(mean, y + 0.28, xerr=sd, fmt="D", **_SMALL)
+            ax.annotate(
+                f"{values.mean():.2f}", (1, y), (6, 0), va="center",
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+            )  # fmt: skip
+        best = record["table"]["best"]
+        ax.axvline(best, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+        ax.set_yticks(range(len(rows)), [label for label, _ in rows])
+        ax.tick_params(axis="y", length=0, labelcolor=INK)
+        ax.set_ylim(len(rows) - 0.4, -0.6)
+        ax.spines["left"].set_visible(False)
+        ax.set_xlabel(xlabel)
+        key = f"● one seed   ┃ mean   ▬ 80 % of repetitions   ┆ best cell {best:.2f}"
+        key += "   △ random search, same cost" if record["one_clock"] else ""
+        key += "   ◇ published ± sd" if published else ""
+        ax.set_title(key, fontsize=8, fontweight="normal", color=MUTED)
+    return fig
+
+
+_DOT: dict[str, Any] = {"alpha": 0.55, "markersize": 6, "markeredgewidth": 0}
+_SMALL: dict[str, Any] = {
+    "color": MUTED, "markerfacecolor": PAPER, "markersize": 4.5, "elinewidth": 1,
+}  # fmt: skip
+
+
+def _cost_band(
+    ax: Axes, curve: Json, label: str, colour: str, dash: Any, alpha: float = 0.18
+) -> None:
+    """A mean over cost and its band; costs without a cell are left out."""
+    mean, low, high = (
+        seeds_by_epochs([curve[key]])[0] for key in ("mean", "low", "high")
+    )
+    costs = np.array(curve["costs"])
+    if alpha:
+        ax.fill_between(costs, low, high, color=colour, alpha=alpha, linewidth=0)
+    ax.plot(costs, mean, color=colour, linestyle=dash, label=label)
+
+
+def _name_ends(ax: Axes) -> None:
+    """A legend inside: the right ends of these lines lie too close for names."""
+    ax.legend(frameon=False, fontsize=8, handlelength=2.2, loc="upper right")
+
+
+def name_below(fig: Figure, ax: Axes) -> None:
+    """One legend for all panels, below them."""
+    handles, labels = ax.get_legend_handles_labels()
+    fig.legend(
+        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False
+    )
