@@ -19,9 +19,7 @@ def my_tau(function: Function) -> Check:
 
     def answer(scores: Any, truth: Any) -> float:
         pairs = list(combinations(range(len(scores)), 2))
-        same = sum(
-            (scores[i] < scores[j]) == (truth[i] < truth[j]) for i, j in pairs
-        )
+        same = sum((scores[i] < scores[j]) == (truth[i] < truth[j]) for i, j in pairs)
         return (2 * same - len(pairs)) / len(pairs)
 
     rng = np.random.default_rng(0)

@@ -11,7 +11,6 @@ import numpy as np
 
 from gaea_mini.show.records import Json, mean_sd
 from gaea_mini.show.search_tables import PLUS_MINUS, SPACE, Text, cell
-from gaea_mini.show.truth_plots import by_method
 
 
 class Ranks(Protocol):
@@ -94,56 +93,73 @@ def rankings(record: Json) -> Text:
 def comparison(record: Json) -> Text:
     """All searches and rivals: cost, true accuracy, regret; best mean first.
 
-    In a record with one clock a rival also stands beside every search at its cost.
+    In a record with one clock random search also stands beside every search, at its
+    cost.
     """
-    best, clock = record["table"]["best"], record["clock"]
-    first = record["rivals"][0]["table"]
-    rivals = [r for r in record["rivals"] if r["table"] == first]
-    one = record["one_clock"]
+    best, clock, one = record["table"]["best"], record["clock"], record["one_clock"]
+    rivals = first_rivals(record)
     rows: list[tuple[float, list[str]]] = []
     for arm in record["arms"]:
-        values = [series[-1] for series in arm["test"]]
+        price = f"{arm['cost'][-1]:.0f}" if one else "–"
+        step = "–" if arm["method"] == "rs-ws" else f"{arm['lr']:g}"
+        drawn = rivals[0]["at_cost_of"][f"{arm['method']} {arm['objective']}"]
         rows.append(
             _result(
                 f"`{arm['method']}` {arm['objective']}",
-                values,
+                [series[-1] for series in arm["test"]],
                 best,
-                "–" if arm["method"] == "rs-ws" else f"{arm['lr']:g}",
-                f"{arm['cost'][-1]:.0f}" if one else "–",
-                [
-                    _short(r["at_cost_of"][f"{arm['method']} {arm['objective']}"])
-                    for r in rivals
-                ]
-                if one
-                else [],
+                [step, price],
+                ["–" if drawn is None else f"{drawn['mean']:.2f}"] if one else [],
             )
         )
     for rival in rivals:
-        there = ["–"] * len(rivals) if one else []
+        left = ["–", f"{clock:.0f}"]
         rows.append(
-            _result(rival["rival"], rival["test"], best, "–", f"{clock:.0f}", there)
+            _result(rival["rival"], rival["test"], best, left, ["–"] if one else [])
         )
     rows.sort(key=lambda row: -row[0])
-    head = ["", "step", "runs", "cost, s", "mean ± sd, %", "median, %", "regret"]
-    head += [f"{r['rival']}, same cost" for r in rivals] if one else []
-    return table(head, [row for _, row in rows])
+    head = ["", "step", "cost, s", "runs", "mean ± sd, %", "median, %", "regret"]
+    head += ["random search, same cost"] if one else []
+    cells = record["table"]["cells"]
+    text = (
+        f"A cell drawn at random has {_pair(cells['mean'], cells['sd'])} %, the best "
+        f"one {best:.2f} %."
+    )
+    if one:
+        text += f" {_equal_costs(record)}"
+    return Text(f"{table(head, [row for _, row in rows])}\n\n{text}")
+
+
+def first_rivals(record: Json) -> list[Json]:
+    """The rivals on the table that also has the truth."""
+    first = record["rivals"][0]["table"]
+    return [rival for rival in record["rivals"] if rival["table"] == first]
 
 
 def _result(
-    name: str,
-    values: Sequence[float],
-    best: float,
-    step: str,
-    cost: str,
-    rest: list[str],
+    name: str, values: Sequence[float], best: float, left: list[str], rest: list[str]
 ) -> tuple[float, list[str]]:
     mean = float(np.mean(values))
-    row = [name, step, str(len(values)), cost, spread(values), f"{np.median(values):.2f}"]
+    row = [name, *left, str(len(values)), spread(values), f"{np.median(values):.2f}"]
     return mean, [*row, f"{best - mean:.2f}", *rest]
 
 
-def _short(found: Json | None) -> str:
-    return "–" if found is None else f"{found['mean']:.2f}"
+def _equal_costs(record: Json) -> str:
+    """Of how many searches the mean is above that of each rival at the same cost."""
+    parts = []
+    for rival in first_rivals(record):
+        above = known = 0
+        for arm in record["arms"]:
+            there = rival["at_cost_of"][f"{arm['method']} {arm['objective']}"]
+            if there is not None:
+                known += 1
+                above += np.mean([t[-1] for t in arm["test"]]) > there["mean"]
+        if known:
+            parts.append(f"{rival['rival']} {above} of {known}")
+    return (
+        f"Searches whose mean is above that of a rival at the same cost: "
+        f"{', '.join(parts)}."
+    )
 
 
 def differences(record: Json) -> Text:
@@ -265,6 +281,14 @@ def printed_ends(published: Json) -> dict[str, tuple[float, float | None]]:
 
 
 # ---------------------------------------------------------------------- small parts
+
+
+def by_method(record: Json) -> dict[str, list[Json]]:
+    """The runs of a ranking record by method, in their order."""
+    found: dict[str, list[Json]] = {}
+    for run in record["runs"]:
+        found.setdefault(run["method"], []).append(run)
+    return found
 
 
 def names(found: Iterable[str]) -> str:
