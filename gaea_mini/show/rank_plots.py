@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 from gaea_mini.show.plots import DASHES, band, figure, plot_style
 from gaea_mini.show.records import Json
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, PAPER, RULE
-from gaea_mini.show.truth_plots import LOOKS, colour_of, name_below, name_inside
+from gaea_mini.show.truth_plots import LOOKS, colour_of, name_inside, name_outside
 from gaea_mini.show.truth_tables import by_method
 
 
@@ -159,7 +159,7 @@ def ranking_over_epochs(record: Json) -> Figure:
         for ax in axes[0]:
             bottom, top = ax.get_ylim()
             ax.set_ylim(min(bottom, -0.1), max(top, 1.0))
-        name_below(fig, axes[0, 0])
+        name_outside(fig, axes[0, 0])
     return fig
 
 

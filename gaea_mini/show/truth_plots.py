@@ -70,7 +70,7 @@ def staircase(
         )  # fmt: skip
         ax.set_xlabel("cost (processor seconds)")
         ax.set_ylabel("accuracy (%)")
-        ax.legend(frameon=False, loc="lower right")
+        name_outside(fig, ax)
     return fig
 
 
@@ -79,7 +79,7 @@ def regret_bands(
     exact: tuple[ArrayLike, ArrayLike] | None = None,
     xlabel: str = "cost (processor seconds)",
 ) -> Figure:
-    """Regret against cost: mean, and the band that holds 80 % of repetitions.
+    """Regret against cost: means, and the band that holds 80 % of the first one's runs.
 
     Args:
       curves: name -> ``costs``, ``mean``, ``low``, ``high``, None where there is no
@@ -92,7 +92,8 @@ def regret_bands(
         ax = axes[0, 0]
         for name, curve in curves.items():
             colour, dash = LOOKS[name]
-            _cost_band(ax, curve, name, colour, dash)
+            shade = 0.18 if name == next(iter(curves)) else 0
+            _cost_band(ax, curve, name, colour, dash, shade)
         if exact is not None:
             ax.plot(*map(np.asarray, exact), "o", color=INK, mfc="none", ms=5)
         ax.set_xscale("log")
@@ -139,7 +140,7 @@ def regret_against_cost(record: Json) -> Figure:
         panels[0].set_xscale("log")
         fig.supxlabel("cost (processor seconds on one core)", fontsize=9.5)
         fig.supylabel("regret (points)", fontsize=9.5)
-        name_below(fig, last)
+        name_outside(fig, last, "upper")
     return fig
 
 
@@ -237,9 +238,9 @@ def name_inside(ax: Axes) -> None:
     ax.legend(frameon=False, fontsize=8, handlelength=2.2, loc="upper right")
 
 
-def name_below(fig: Figure, ax: Axes) -> None:
-    """One legend for all panels, below them."""
+def name_outside(fig: Figure, ax: Axes, where: str = "lower") -> None:
+    """One legend for all panels, below or ("upper") above them."""
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(
-        handles, labels, loc="outside lower center", ncols=len(labels), frameon=False
+        handles, labels, loc=f"outside {where} center", ncols=len(labels), frameon=False
     )
