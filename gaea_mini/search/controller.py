@@ -24,6 +24,7 @@ class ControllerSample(Mixture):
     .. math::
         -\frac{1}{M} \sum_{m=1}^M (r_m - b) \log \pi(a_m) - \lambda H(\pi)
 
+    Eq. (eq-controller), whose first part has the gradient of Eq. (eq-score) on average.
     Here r_m is the part of a batch that the supernet gets right with the
     cell a_m and b a moving average of rewards. The parameters are the controller's;
     theta is the mean of its probabilities over sampled cells, for the record.
@@ -110,6 +111,7 @@ class ControllerSample(Mixture):
         state.memory["baseline"] = self.decay * baseline + (1 - self.decay) * mean
         chosen = logs.gather(2, picks[:, :, None])[:, :, 0].sum(1)  # (M,)
         entropy = -(logs.exp() * logs).sum(-1).sum(1)  # (M,)
+        # Eq. (eq-controller)
         loss = -((reward - baseline) * chosen + self.entropy_bonus * entropy).mean()
         return loss, torch.stack(losses).mean()
 

@@ -18,8 +18,9 @@ Parameters = list[Tensor]  # the operations' (K, E, O), then any edge weights
 class ExponentiatedGradient:
     """EG on theta, from the uniform point. No momentum, no weight decay.
 
-    Defaults: lr 0.1 and floor 1e-5 as in GAEA (section 4 and the authors' code). Edge
-    weights move with the same step and have no floor, as there.
+    Eq. (eq-gaea); edge weights by Eq. (eq-gaea-edges). Defaults: lr 0.1 and floor 1e-5
+    as in GAEA (section 4 and the authors' code). Edge weights move with the same step
+    and have no floor, as there.
     """
 
     lr: float = 0.1
@@ -32,6 +33,7 @@ class ExponentiatedGradient:
     def optimizer(self, parameters: Parameters) -> torch.optim.Optimizer:
         groups: list[dict[str, Any]] = [{"params": parameters[:1]}]
         if len(parameters) > 1:
+            # Eq. (eq-gaea-edges)
             groups.append({"params": parameters[1:], "floor": 0.0})
         return EG(groups, self.lr, self.floor)
 

@@ -52,7 +52,11 @@ class SearchSpace:
         return [len(entering) for entering in self.entering] if edge_weights else []
 
     def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
-        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
+        """What the supernet takes: theta (K, E, O), times edge weights (K, group).
+
+        Eq. (eq-edge-norm).
+        """
+        # Eq. (eq-edge-norm)
         return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
 
     def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
