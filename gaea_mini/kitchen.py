@@ -67,10 +67,8 @@ class Kitchen:
                 if method_name in recipe.borrowed:
                     origin, owner = recipe.borrowed[method_name]
                     before = choices if origin == name else self.choices_of(origin)
-                    choice = {
-                        **chosen_of(owner, before, origin),
-                        "method": method_name,
-                    }
+                    lent = chosen_of(owner, before, origin)
+                    choice = taken_over(method_name, objective, lent, origin)
                 elif method_name in recipe.tuning.grids:
                     choice = self._choose(recipe, method_name, objective, say)
                 else:
@@ -207,6 +205,17 @@ def no_choice(name: str, objective: str) -> dict[str, Any]:
         "seeds": [],
         "scores": [],
         "chosen": method(name).update.lr,
+    }
+
+
+def taken_over(
+    name: str, objective: str, lent: dict[str, Any], recipe: str
+) -> dict[str, Any]:
+    """In place of a choice, for a method that uses the step chosen in a recipe."""
+    return {
+        **no_choice(name, objective),
+        "rule": f"taken over from {recipe}, method {lent['method']}",
+        "chosen": lent["chosen"],
     }
 
 

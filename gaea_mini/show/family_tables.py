@@ -19,6 +19,7 @@ from gaea_mini.show.records import (
     pick,
     skips,
     t_interval,
+    taken_over,
 )
 from gaea_mini.show.search_tables import (
     Text,
@@ -154,7 +155,9 @@ def chosen_steps(record: Json, methods: Sequence[str]) -> Text:
             s["lr"]: float(np.mean(s["accuracy_rounded"])) for s in made["scores"]
         }
         if not scores:
-            rows.append([written(method), *["–"] * 4])
+            taken = taken_over(made)
+            first = [f"{made['chosen']:g}", made["rule"]] if taken else ["–"] * 2
+            rows.append([written(method), *first, "–", "–"])
             continue
         chosen = made["chosen"]
         if chosen >= max(scores):

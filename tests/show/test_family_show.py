@@ -128,6 +128,14 @@ def test_a_method_without_a_step_has_an_empty_row() -> None:
     assert rows(family_tables.chosen_steps(record, ["rs-ws"]))["`rs-ws`"] == ["–"] * 4
 
 
+def test_a_step_that_was_taken_over_is_shown_with_where_from() -> None:
+    record = records.load_record("compact_family")
+    made = records.choice(record, "darts-2nd")
+    said = "taken over from compact_family, method darts"
+    (row,) = rows(family_tables.chosen_steps(record, ["darts-2nd"])).values()
+    assert row == [f"{made['chosen']:g}", said, "–", "–"]
+
+
 def test_when_a_search_has_decided_and_changes_its_mind() -> None:
     record = json.loads(json.dumps(TRUE))
     for run in records.pick(record, "darts"):
