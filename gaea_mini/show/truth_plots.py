@@ -109,12 +109,14 @@ def regret_against_cost(record: Json) -> Figure:
     """A panel for each weight-sharing search, and one for the rivals, on one scale.
 
     A search's thin lines are seeds, its thick line is their mean, from its first epoch
-    on. The grey band in its panel is random search. It needs a record with one clock.
+    on. The grey band in its panel is random search. The axis ends where 95 % of all
+    values of searches lie. It needs a record with one clock.
     """
     best = record["table"]["best"]
     first = record["rivals"][0]["table"]
     rivals = {r["rival"]: r["regret"] for r in record["rivals"] if r["table"] == first}
-    columns = 4
+    several = len({arm["objective"] for arm in record["arms"]}) > 1
+    objective, columns = "\n{}" if several else "", 4
     rows = -(-(len(record["arms"]) + 1) // columns)
     with plot_style():
         fig, axes = figure(
@@ -127,16 +129,15 @@ def regret_against_cost(record: Json) -> Figure:
             cost, colour = arm["cost"][1:], colour_of(arm["method"])
             ax.plot(cost, regret.T, color=colour, linewidth=0.6, alpha=0.5)
             ax.plot(cost, regret.mean(axis=0), color=colour, linewidth=2.4)
-            ax.set_title(f"{arm['method']}\n{arm['objective']}", fontsize=8.5)
+            ax.set_title(arm["method"] + objective.format(arm["objective"]), **_TITLE)
         last = panels[len(record["arms"])]
         for name, curve in rivals.items():
             _cost_band(last, curve, name, LOOKS[name][0], LOOKS[name][1], alpha=0)
-        last.set_title("rivals,\nmeans", fontsize=8.5)
+        last.set_title("rivals", **_TITLE)
         for ax in panels[len(record["arms"]) + 1 :]:
             ax.set_axis_off()
-        tops = [curve["mean"] for curve in rivals.values()]
-        highest = max(v for row in tops for v in row if v is not None)
-        panels[0].set_ylim(0, highest * 1.05)
+        seen = [best - np.array(arm["test"])[:, 1:].ravel() for arm in record["arms"]]
+        panels[0].set_ylim(0, np.quantile(np.concatenate(seen), 0.95))
         panels[0].set_xscale("log")
         fig.supxlabel("cost (processor seconds on one core)", fontsize=9.5)
         fig.supylabel("regret (points)", fontsize=9.5)
@@ -214,6 +215,7 @@ def ends(
     return fig
 
 
+_TITLE: dict[str, Any] = {"fontsize": 8.5}
 _DOT: dict[str, Any] = {"alpha": 0.55, "markersize": 6, "markeredgewidth": 0}
 _SMALL: dict[str, Any] = {
     "color": MUTED, "markerfacecolor": PAPER, "markersize": 4.5, "elinewidth": 1,

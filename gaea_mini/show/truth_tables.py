@@ -94,13 +94,15 @@ def comparison(record: Json) -> Text:
     """All searches and rivals: cost, true accuracy, regret; best mean first.
 
     In a record with one clock random search also stands beside every search, at its
-    cost.
+    cost, and the column "trainings" has the number of trainings that a rival makes, or
+    how many of random search's a search costs.
     """
     best, clock, one = record["table"]["best"], record["clock"], record["one_clock"]
     rivals = first_rivals(record)
     rows: list[tuple[float, list[str]]] = []
     for arm in record["arms"]:
         price = f"{arm['cost'][-1]:.0f}" if one else "–"
+        times = rivals[0]["trainings"] * arm["cost"][-1] / clock
         step = "–" if arm["method"] == "rs-ws" else f"{arm['lr']:g}"
         drawn = rivals[0]["at_cost_of"][f"{arm['method']} {arm['objective']}"]
         rows.append(
@@ -108,17 +110,19 @@ def comparison(record: Json) -> Text:
                 f"`{arm['method']}` {arm['objective']}",
                 [series[-1] for series in arm["test"]],
                 best,
-                [step, price],
+                [step, price, f"{times:.0f}"] if one else [step, price],
                 ["–" if drawn is None else f"{drawn['mean']:.2f}"] if one else [],
             )
         )
     for rival in rivals:
         left = ["–", f"{clock:.0f}"]
+        left += [f"{rival['trainings']:.0f}"] if one else []
         rows.append(
             _result(rival["rival"], rival["test"], best, left, ["–"] if one else [])
         )
     rows.sort(key=lambda row: -row[0])
-    head = ["", "step", "cost, s", "runs", "mean ± sd, %", "median, %", "regret"]
+    head = ["", "step", "cost, s", *(["trainings"] if one else []), "runs"]
+    head += ["mean ± sd, %", "median, %", "regret"]
     head += ["random search, same cost"] if one else []
     cells = record["table"]["cells"]
     text = (
