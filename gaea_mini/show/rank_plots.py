@@ -194,6 +194,7 @@ def regret_against_tau(
     tau: ArrayLike,
     regret: ArrayLike,
     points: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    drawn: float | None = None,
 ) -> Figure:
     """What a ranking costs that is right but for noise, and what searches cost.
 
@@ -201,6 +202,7 @@ def regret_against_tau(
       tau: (L, D) Kendall's tau of D noisy rankings at each of L levels of noise.
       regret: (L, D) of the cell ranked first.
       points: method -> (tau, regret) of the cells it handed back, one a seed.
+      drawn: mean regret of a cell drawn at random.
     """
     across, height = np.asarray(tau), np.asarray(regret)
     with plot_style():
@@ -211,7 +213,7 @@ def regret_against_tau(
         ax.fill_between(x, low, high, color=MUTED, alpha=0.2, linewidth=0)
         ax.plot(x, height.mean(axis=1), color=MUTED, label="_ranking")
         ax.annotate(
-            "first of a noisy ranking", (x[-1], height[-1].mean()), (4, 8),
+            "first of a noisy ranking", (x[3], height[3].mean()), (6, 2),
             textcoords="offset points", color=MUTED,
         )  # fmt: skip
         for (method, (t, r)), marker in zip(points.items(), "so*", strict=False):
@@ -220,6 +222,12 @@ def regret_against_tau(
                 t, r, marker, color=colour_of(method), ms=size, mec=INK, label=method
             )
         ax.axvline(0, color=RULE, linewidth=0.8)
+        if drawn is not None:
+            ax.axhline(drawn, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
+            ax.annotate(
+                "a cell drawn at random", (1, drawn), (0, 4), ha="right", color=MUTED,
+                xycoords=("axes fraction", "data"), textcoords="offset points",
+            )  # fmt: skip
         ax.set_ylim(bottom=-0.1)
         ax.set_xlabel("Kendall's τ of the shared weights, last epoch")
         ax.set_ylabel("regret (points)")

@@ -306,7 +306,8 @@ def names(found: Iterable[str]) -> str:
 
 def spread(values: Sequence[float], form: Callable[..., str] = "{:.2f}".format) -> str:
     """Mean ± standard deviation."""
-    return PLUS_MINUS.join(form(number) for number in mean_sd(values))
+    parts = (form(number).replace("-", "−") for number in mean_sd(values))
+    return PLUS_MINUS.join(parts)
 
 
 def signed(value: float, digits: int = 2) -> str:
