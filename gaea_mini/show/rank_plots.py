@@ -209,11 +209,11 @@ def regret_against_tau(
         fig, axes = figure(size=(6.4, 3.4))
         ax = axes[0, 0]
         low, high = np.quantile(height, [0.1, 0.9], axis=1)
-        x = across.mean(axis=1)
+        x, part = across.mean(axis=1), len(across) // 3
         ax.fill_between(x, low, high, color=MUTED, alpha=0.2, linewidth=0)
         ax.plot(x, height.mean(axis=1), color=MUTED, label="_ranking")
         ax.annotate(
-            "first of a noisy ranking", (x[3], height[3].mean()), (6, 2),
+            "first of a noisy ranking", (x[part], height[part].mean()), (6, 2),
             textcoords="offset points", color=MUTED,
         )  # fmt: skip
         for (method, (t, r)), marker in zip(points.items(), "so*", strict=False):

@@ -243,6 +243,5 @@ def name_inside(ax: Axes) -> None:
 def name_outside(fig: Figure, ax: Axes, where: str = "lower") -> None:
     """One legend for all panels, below or ("upper") above them."""
     handles, labels = ax.get_legend_handles_labels()
-    fig.legend(
-        handles, labels, loc=f"outside {where} center", ncols=len(labels), frameon=False
-    )
+    place: Any = f"outside {where} center"
+    fig.legend(handles, labels, loc=place, ncols=len(labels), frameon=False)
