@@ -159,7 +159,8 @@ def ends(
     Args:
       record: a comparison.
       published: row name -> printed mean and standard deviation, or None for it.
-      lowest: where the axis begins; a published mean below it is written there.
+      lowest: where the axis begins. What lies below it is written at its left end: how
+        many seeds, and a published mean.
       xlabel: what the accuracy is.
     """
     rows = [(f"{a['method']}, {a['objective']}", a) for a in record["arms"]]
@@ -177,6 +178,13 @@ def ends(
                 ax.plot(values, np.full(len(values), y), "o", color=colour, **_DOT)
                 arm = f"{row['method']} {row['objective']}"
                 drawn = shown[0]["at_cost_of"].get(arm)
+                below = int((values < (lowest or -np.inf)).sum())
+                if below:
+                    ax.annotate(
+                        f"◁ ● {below} of {len(values)}", (0, y - 0.22), (3, 0),
+                        xycoords=("axes fraction", "data"), va="center",
+                        textcoords="offset points", color=colour, fontsize=8,
+                    )  # fmt: skip
                 if record["one_clock"] and drawn:
                     half = drawn["sd"]
                     ax.errorbar(drawn["mean"], y + 0.28, xerr=half, fmt="^", **_SMALL)
@@ -205,7 +213,7 @@ def ends(
         ax.tick_params(axis="y", length=0, labelcolor=INK)
         ax.set_ylim(len(rows) - 0.4, -0.6)
         if lowest is not None:
-            ax.set_xlim(left=lowest)
+            ax.set_xlim(lowest, best + 0.05 * (best - lowest))
         ax.spines["left"].set_visible(False)
         ax.set_xlabel(xlabel)
         key = f"● one seed   ┃ mean   ▬ 80 % of repetitions   ┆ best cell {best:.2f}"

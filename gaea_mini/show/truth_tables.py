@@ -263,8 +263,12 @@ def table_two(record: Json, published: Json) -> Text:
                     "–" if own is None else str(len(own)),
                 ]
             )
+    known = {
+        (e["method"], e["objective"])
+        for e in published["nb201"]
+        if e["setting"] in SETTINGS
+    }
     for arm, values in ours.items():
-        known = {(e["method"], e["objective"]) for e in published["nb201"]}
         if arm not in known:
             row = [f"{arm[0]} {arm[1] or ''}".strip(), "–", "–", "–"]
             rows.append([*row, spread(values), str(len(values))])
