@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_range, require_whole
 from gaea_mini.search.relaxation import Batch, Mixture, Weights, best_of, only
 from gaea_mini.supernet import Space
 
@@ -45,6 +45,13 @@ class ControllerSample(Mixture):
     decay: float = 0.99
     candidates: int = 100
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("rows", "hidden", "samples", "candidates"):
+            require_whole(name, getattr(self, name))
+        require_range("entropy_bonus", self.entropy_bonus)
+        require_range("decay", self.decay, 1)
+
     def start(
         self, space: Space, update: "Update", draws: torch.Generator
     ) -> list[Tensor]:
@@ -76,6 +83,11 @@ class ControllerSample(Mixture):
             state = list(torch.lstm_cell(table[last], state, *lstm))
             log = F.log_softmax(state[0] @ head.T, dim=-1)
             chances = log.detach().exp().cpu()
+            if not chances.isfinite().all():
+                raise InputError(
+                    "the controller's probabilities are not finite numbers; lower "
+                    "lr_theta"
+                )
             last = torch.multinomial(chances, 1, generator=draws)[:, 0].to(table.device)
             picks.append(last)
             logs.append(log)

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from gaea_mini.errors import InputError
-from gaea_mini.search.optimizers import require_positive
+from gaea_mini.errors import InputError, require_positive
 
 if TYPE_CHECKING:
     from gaea_mini.search.state import State

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_positive, require_whole
 from gaea_mini.supernet import Space
 from gaea_mini.supernet.base import Active
 
@@ -65,6 +65,7 @@ class Mixture:
 
     def __post_init__(self) -> None:
         require_geometry(type(self).__name__, self.on)
+        require_whole("partial", self.partial)
 
     def __call__(self, parameters: Tensor) -> Tensor:
         """Rows on the simplex (..., O), differentiable in ``parameters``."""
@@ -141,6 +142,8 @@ class GumbelSample(Mixture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_positive("tau_start", self.tau_start)
+        require_positive("tau_end", self.tau_end)
         if self.estimator not in get_args(Estimator):
             raise InputError(
                 f"GumbelSample(estimator={self.estimator!r}): take "
@@ -158,8 +161,10 @@ class GumbelSample(Mixture):
         theta = self.theta(parameters)
         noise = torch.empty(theta.shape).exponential_(generator=draws).log().neg()
         tau = self.tau_start + (self.tau_end - self.tau_start) * progress
+        # A weight may be 0, whose logarithm has no gradient.
+        log = theta.clamp(min=torch.finfo(theta.dtype).tiny).log()
         # Eq. (eq-gumbel)
-        soft = torch.softmax((theta.log() + noise.to(theta.device)) / tau, dim=-1)
+        soft = torch.softmax((log + noise.to(theta.device)) / tau, dim=-1)
         hard = F.one_hot(soft.argmax(dim=-1), theta.shape[-1])
         sample = hard - soft.detach() + soft
         if self.estimator == "exact":
@@ -178,6 +183,10 @@ class UniformSample(Mixture):
     """
 
     candidates: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_whole("candidates", self.candidates)
 
     def sample(self, state: "State", perturbation: float = 0.0) -> Weights:
         # Eq. (eq-uniform-cell)
