@@ -163,7 +163,7 @@ def test_batch_norm_keeps_no_statistics(net) -> None:
 
 
 def test_measures_are_those_of_the_state(net) -> None:
-    """Eq. (eq-curvature): no direction bends the loss more than the eigenvalue."""
+    """No direction bends the loss more than the eigenvalue."""
     found = rounding.measures(net)
     theta = net.theta()
     assert found["before"] == net.accuracy(theta)
@@ -183,7 +183,7 @@ def test_measures_are_those_of_the_state(net) -> None:
 
 
 def test_a_perturbed_theta_is_shifted_cut_and_divided(net) -> None:
-    """Eq. (eq-perturbation)."""
+    """It moves theta by at most the stated radius."""
     before = net.draws.get_state()
     shifted = net.method.relaxation.sample(net, 0.3).theta.detach()
     net.draws.set_state(before)
