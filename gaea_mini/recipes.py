@@ -183,7 +183,7 @@ RECIPES = {
     ),
 }
 # What is not made of searches alone; each has a module, recipe_NAME.
-OTHERS = ("alone_cifar10", "compact_ranking")
+OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory")
 
 
 def recipe_named(name: str) -> Recipe:

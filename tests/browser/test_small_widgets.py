@@ -86,7 +86,7 @@ def numbers(page: Any) -> list[list[float]]:
 
 
 def wanted(goal: Any, lrs: Any, noise: float, seed: int, step: int) -> list[Any]:
-    paths = walks(goal, lrs, noise, seed, 100).values()
+    paths = walks(goal, lrs, noise, seed, max(step, 10)).values()
     away = [float(np.linalg.norm(path[step] - goal)) for path in paths]
     return [
         pytest.approx([far, float(entropy(path[step]))], abs=6e-4)
@@ -460,9 +460,19 @@ def test_the_still_of_a_quiz_is_for_print_and_for_no_script(
 
 CHAPTERS = [
     "book/1_simplex/multiply_or_subtract.html",
+    "book/1_simplex/mirror_descent.html",
+    "book/1_simplex/stationarity.html",
     "book/2_supernet/mixed_operation.html",
+    "book/2_supernet/family.html",
     "book/3_search/gaea.html",
+    "book/3_search/gaea_on_everything.html",
 ]
+# target, step sizes, noise, seed, steps
+PLAYGROUNDS = {
+    "multiply_or_subtract": ([0.7, 0.3, 0], [0.3] * 3, 0, 0, 100),
+    "mirror_descent": ([0.85, 0.15, 0], [0.3, 0.1, 0.9], 0, 0, 100),
+    "stationarity": ([0.1, 0.7, 0.2], [0.1] * 3, 0.3, 0, 400),
+}
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS)
@@ -474,11 +484,12 @@ def test_widgets_of_the_book(
     page = ready(visit.page)
     assert page.locator(".qz").count() == 4
     assert page.locator(".quiz-still:visible, .tag_still:visible").count() == 0
-    if "1_simplex" in chapter:
-        assert numbers(page) == wanted([0.7, 0.3, 0], [0.3] * 3, 0, 0, 100)
+    if playground := PLAYGROUNDS.get(Path(chapter).stem):
+        assert numbers(page) == wanted(*playground)
         page.get_by_role("button", name="Play").click()
-        until(page, "document.querySelector('.pg-clock input').value < 100")
-    if "2_supernet" in chapter:
+        steps = playground[-1]
+        until(page, f"document.querySelector('.pg-clock input').value < {steps}")
+    if "mixed_operation" in chapter:
         page.get_by_label("Weight of skip").fill("1")
         page.get_by_role("button", name="Round").click()
         until(page, "document.querySelector('.me-read').textContent.includes(' 0 %')")
