@@ -164,6 +164,7 @@ def compare(
             )
         table = str(kitchen.nb201)
     truth = open_table(chosen.tables[0], table)
+    kitchen.make_folders()
     values = [truth.test(cell) for cell in truth.cells]
     best, clock = max(values), default_clock(truth)
 
@@ -220,7 +221,6 @@ def compare(
         "differences": differences(searched, random_ends),
         "environment": environment(torch.device("cpu")),
     }
-    kitchen.records.mkdir(parents=True, exist_ok=True)
     out = kitchen.records / f"{name}_comparison.json"
     write_atomically(out, (json.dumps(record) + "\n").encode())
     say(f"{name}: written to {out}")
@@ -320,7 +320,6 @@ def _seconds(
             if run.epoch == epochs:
                 break
         spent = np.diff(stamps)
-        kitchen.cache.mkdir(parents=True, exist_ok=True)
         found = [float(spent[0]), float(np.median(spent[1:]))]
         write_atomically(file, json.dumps(found).encode())
     start, epoch = json.loads(file.read_text())
