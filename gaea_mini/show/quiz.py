@@ -154,8 +154,8 @@ def _choice(i: int, choice: Any) -> dict[str, Any]:
 def quizzes(text: str) -> list[Quiz]:
     """Numbered quizzes from plain text, as a chapter writes them.
 
-    A line that starts with ``? `` asks. ``+ `` starts a right choice and ``- `` a
-    wrong one, each on one line. Indented lines go on with the question, or give the
+    A line that starts with ``?`` and a space asks. ``+`` starts a right choice and
+    ``-`` a wrong one, each on one line. Indented lines go on with the question, or give the
     reason for the choice above them.
 
     Raises:
