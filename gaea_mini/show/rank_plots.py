@@ -134,7 +134,7 @@ def ranking_over_epochs(record: Json) -> Figure:
     """Kendall's tau and the recall of the best 10 and 50 over epochs, for each method.
 
     Lines are means over seeds, bands run from the lowest to the highest seed. The first
-    panel has the ceiling: how well two seeds of training alone agree.
+    panel has a band: how well two seeds of training alone agree.
     """
     panels = {
         "Kendall's τ": lambda run: run["kendall"],
@@ -154,7 +154,7 @@ def ranking_over_epochs(record: Json) -> Figure:
         low, high = min(record["ceiling"]), max(record["ceiling"])
         axes[0, 0].axhspan(low, high, color=MUTED, alpha=0.25, linewidth=0)
         axes[0, 0].annotate(
-            "ceiling", (0, high), (3, 3), textcoords="offset points", color=MUTED
+            "two trainings", (0, high), (3, 3), textcoords="offset points", color=MUTED
         )
         for ax in axes[0]:
             bottom, top = ax.get_ylim()
