@@ -121,7 +121,7 @@ def test_lines_over_epochs_are_means_over_seeds() -> None:
     fig = rank_plots.ranking_over_epochs(record)
     (line,) = (x for x in fig.axes[0].get_lines() if x.get_label() == "rs-ws")
     np.testing.assert_allclose(line.get_ydata(), [0.0, 0.35])
-    assert "ceiling" in [text.get_text() for text in fig.axes[0].texts]
+    assert "two trainings" in [text.get_text() for text in fig.axes[0].texts]
 
     fig = rank_plots.two_choices(record)
     ends = {
