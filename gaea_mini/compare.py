@@ -7,8 +7,10 @@ repetitions are kept, so a comparison resumes where it stopped.
 
 The budget is processor seconds on one core. What a search costs is measured here, with
 one method after the other, because recorded searches ran beside other work. What a
-whole training costs is in the table: for ``compact`` in the same seconds, for
-NAS-Bench-201 in those of its authors' GPU. There the two have no common scale.
+whole training costs is in the table: for ``compact`` in the same seconds (though a
+search's hold its own measurements after each epoch, and a training's hold none), for
+NAS-Bench-201 in those of its authors' GPU. There the two have no common scale, and
+random search is given the whole default clock.
 """
 
 import hashlib
@@ -237,7 +239,8 @@ def differences(
 
     Args:
       searched: the arms of a record.
-      random_ends: per arm what random search found for the same budget.
+      random_ends: per arm what random search found: for the arm's cost where there is
+        one clock, for the whole default clock where there is not.
     """
     ends = {
         (arm["method"], arm["objective"]): {

@@ -12,10 +12,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from gaea_mini.show.looks import plot_look
 from gaea_mini.show.plots import DASHES, band, figure, plot_style
 from gaea_mini.show.records import Json
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, PAPER, RULE
-from gaea_mini.show.truth_plots import LOOKS, colour_of, name_inside, name_outside
+from gaea_mini.show.truth_plots import colour_of, name_inside, name_outside
 from gaea_mini.show.truth_tables import by_method
 
 
@@ -145,7 +146,7 @@ def ranking_over_epochs(record: Json) -> Figure:
         fig, axes = figure(1, 3, (7.2, 3.2))
         for ax, (title, series) in zip(axes[0], panels.items(), strict=True):
             for method, runs in by_method(record).items():
-                colour, dash = LOOKS[method]
+                colour, dash = plot_look(method)
                 band(ax, [series(run) for run in runs], method, colour, dash=dash)
             ax.axhline(0, color=MUTED, linewidth=0.8)
             ax.set_title(title)

@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from gaea_mini.show.looks import plot_look
 from gaea_mini.show.plots import (
     DASHES,
     figure,
@@ -21,16 +22,8 @@ from gaea_mini.show.plots import (
 from gaea_mini.show.records import Json
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, PAPER, RULE
 
-# A method or a rival looks the same in all figures; darts-2nd and pc-darts are darts.
-LOOKS: dict[str, tuple[str, Any]] = {
-    "rs-ws": (METHOD_COLOURS["random"], DASHES[2]),
-    "darts": (METHOD_COLOURS["darts"], DASHES[1]),
-    "gaea-darts": (METHOD_COLOURS["gaea-darts"], DASHES[0]),
-    "random search": (METHOD_COLOURS["random"], DASHES[1]),
-    "evolution": (METHOD_COLOURS["projected"], DASHES[0]),
-    "reinforce": (METHOD_COLOURS["softmax"], DASHES[3]),
-    "bohb": (INK, DASHES[2]),
-}
+# Searches that these figures do not tell apart.
+OTHERS = ("darts-2nd", "pc-darts", "gdas", "enas")
 
 
 def colour_of(method: str) -> str:
@@ -39,9 +32,7 @@ def colour_of(method: str) -> str:
     >>> colour_of("gaea-gdas") == METHOD_COLOURS["gaea-darts"]
     True
     """
-    if method in LOOKS:
-        return LOOKS[method][0]
-    return METHOD_COLOURS["gaea-darts" if method.startswith("gaea-") else "darts"]
+    return plot_look("darts" if method in OTHERS else method)[0]
 
 
 def staircase(
@@ -91,7 +82,7 @@ def regret_bands(
         fig, axes = figure(size=(7.0, 3.6))
         ax = axes[0, 0]
         for name, curve in curves.items():
-            colour, dash = LOOKS[name]
+            colour, dash = plot_look(name)
             shade = 0.18 if name == next(iter(curves)) else 0
             _cost_band(ax, curve, name, colour, dash, shade)
         if exact is not None:
@@ -132,7 +123,7 @@ def regret_against_cost(record: Json) -> Figure:
             ax.set_title(arm["method"] + objective.format(arm["objective"]), **_TITLE)
         last = panels[len(record["arms"])]
         for name, curve in rivals.items():
-            _cost_band(last, curve, name, LOOKS[name][0], LOOKS[name][1], alpha=0)
+            _cost_band(last, curve, name, *plot_look(name), alpha=0)
         last.set_title("rivals", **_TITLE)
         for ax in panels[len(record["arms"]) + 1 :]:
             ax.set_axis_off()
