@@ -14,11 +14,12 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini -type f \
 # depend on how many.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help install book test check format notebooks readme lab records bench clean
+.PHONY: help install book test test-slow check format notebooks readme lab records bench \
+  assignments grade grade-times clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: $(READY) ## make .venv and install the pinned versions
 
@@ -38,8 +39,11 @@ $(BOOK): $(READY) $(SOURCES)
 	@for page in $(PAGES); do test -s $$page || { echo "$$page was not built" >&2; exit 1; }; done
 	@touch $@
 
-test: $(READY) $(BOOK) ## run all tests, the browser tests on the built book too
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(READY) $(BOOK) ## run the tests, the browser tests on the built book too
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+test-slow: $(READY) $(BOOK) ## run the tests that take longer than about ten seconds
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .
@@ -70,6 +74,15 @@ records: $(READY) ## make the recorded runs again (hours)
 bench: $(READY) ## time every method's step on every space (quarter of an hour)
 	@mkdir -p _build
 	$(BIN)/python -m gaea_mini.bench $(ARGS)
+
+assignments: $(READY) ## build the notebooks and zips that students get
+	$(THREADS) $(BIN)/python tools/assignments.py
+
+grade: $(READY) ## grade a folder of notebooks: make grade SUBMISSIONS=folder
+	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(ARGS)
+
+grade-times: $(READY) ## how long a class of a hundred takes to grade here
+	@$(BIN)/python tools/grade.py --times $(ARGS)
 
 # _build/records holds finished searches of `make records`, which are hours of work.
 clean: ## remove what was built; keep .venv and the searches of make records

@@ -1,0 +1,164 @@
+"""The assignments: releases give nothing away, right answers get all points."""
+
+from __future__ import annotations
+
+import re
+import time
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from classroom import course
+from wrong_answers import WRONG, Wrong
+
+from gaea_mini import handin
+
+ROOT = Path(__file__).resolve().parents[2]
+NAMES = sorted(path.stem for path in (ROOT / "assignments").glob("?_*.md"))
+each = pytest.mark.parametrize("name", NAMES)
+slow = pytest.mark.slow
+
+
+def only_in_source(name: str) -> set[str]:
+    """Lines of solutions and hidden tests that stand nowhere else in the source."""
+    text = (ROOT / "assignments" / f"{name}.md").read_text("utf-8")
+    region = re.compile(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", re.DOTALL)
+    given = region.sub("", text)
+    lines = "\n".join(region.findall(text)).splitlines()
+    return {
+        line.strip()
+        for line in lines
+        if len(line.strip()) > 12 and line.strip() not in given
+    }
+
+
+@each
+def test_an_assignment_says_its_time_and_points(name: str) -> None:
+    notebook = course.source_notebook(ROOT / "assignments" / f"{name}.md")
+    first = notebook.cells[0].source
+    minutes = re.search(r"\*\*Time:\*\* about (\d+) minutes", first)
+    assert minutes and 60 <= int(minutes[1]) <= 120
+    points = [
+        cell.metadata.nbgrader.points
+        for cell in notebook.cells
+        if "points" in cell.metadata.get("nbgrader", {})
+    ]
+    assert f"**Points:** {sum(points)} points." in first
+    # Partial credit: no cell decides over more than a fifth of what is tested.
+    tested = [
+        cell.metadata.nbgrader.points
+        for cell in notebook.cells
+        if cell.metadata.get("nbgrader", {}).get("locked")
+    ]
+    assert len(tested) >= 8 and max(tested) <= sum(tested) / 5
+    assert "{{" not in nbformat.writes(notebook)
+    last = notebook.cells[-1].source
+    names = " ".join(course.graded(notebook))
+    assert last == f'handin.check("{name}.ipynb", "{names}")'
+
+
+@each
+def test_every_test_cell_has_a_visible_part_and_names_no_grader(name: str) -> None:
+    notebook = course.source_notebook(ROOT / "assignments" / f"{name}.md")
+    for known, cell in course.graded(notebook).items():
+        if cell.metadata.nbgrader.locked:
+            visible, _, hidden = cell.source.partition("### BEGIN HIDDEN TESTS")
+            assert "assert" in visible, f"{known} shows the student nothing"
+            assert hidden.count("assert"), f"{known} has no hidden test"
+    imports = set(re.findall(r"^(?:import|from) (\w+)", nbformat.writes(notebook)))
+    assert imports <= {"numpy", "torch", "gaea_mini", "copy", "itertools"}
+
+
+@slow
+@each
+def test_a_release_gives_nothing_away(name: str, workshop: Any) -> None:
+    source, release = workshop.notebooks(name)
+    text = "\n".join(cell.source for cell in release.cells)
+    for mark in (*course.MARKS, "### BEGIN", "### END"):
+        assert mark not in text
+    secrets = only_in_source(name)
+    assert len(secrets) > 20, "the search for traces looks for nothing"
+    given = {line.strip() for line in text.splitlines()}
+    assert not secrets & given
+    assert not [c for c in release.cells if c.cell_type == "code" and c.outputs]
+    assert handin.faults(release, course.graded(source)) == ([], [])
+    for known, cell in course.graded(release).items():
+        marks = cell.metadata.nbgrader
+        if marks.solution and cell.cell_type == "code":
+            assert "raise NotImplementedError" in cell.source, known
+
+
+@slow
+@each
+@pytest.mark.usefixtures("box")
+def test_the_right_answers_get_all_points_in_time(name: str, workshop: Any) -> None:
+    began = time.monotonic()
+    points, notes = workshop.run(name, workshop.handed(name))
+    assert points == workshop.full(name) and notes == []
+    assert time.monotonic() - began < 90, "an assignment runs in under 3 minutes"
+
+
+@slow
+@each
+@pytest.mark.usefixtures("box")
+def test_a_blank_notebook_gets_nothing(name: str, workshop: Any) -> None:
+    _, blank = workshop.notebooks(name)
+    points, notes = workshop.run(name, blank)
+    assert points == dict.fromkeys(workshop.full(name), 0) and notes == []
+
+
+@slow
+@pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.assignment}: {w.belief}")
+@pytest.mark.usefixtures("box")
+def test_a_wrong_answer_loses_exactly_its_points(wrong: Wrong, workshop: Any) -> None:
+    handed = workshop.changed(wrong.assignment, wrong.cell, wrong.old, wrong.new)
+    points, notes = workshop.run(wrong.assignment, handed)
+    full = workshop.full(wrong.assignment)
+    assert {name for name in full if points[name] != full[name]} == set(
+        wrong.loses.split()
+    )
+    assert notes == []
+
+
+@slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_test_cell_is_failed_by_some_wrong_answer(
+    name: str, workshop: Any
+) -> None:
+    lost = {cell for w in WRONG if w.assignment == name for cell in w.loses.split()}
+    assert lost == set(workshop.full(name)), "no misconception for these"
+
+
+@slow
+def test_make_assignments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One notebook and one zip of each, the same bytes when built again."""
+    import assignments
+
+    one = tmp_path / "one"
+    one.mkdir()
+    name = NAMES[0]
+    (one / f"{name}.md").write_bytes((ROOT / f"assignments/{name}.md").read_bytes())
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(one))
+    (made,) = assignments.build(tmp_path / "out")
+    with zipfile.ZipFile(made) as archive:
+        assert archive.namelist() == [f"{name}/{name}.ipynb"]
+        content = archive.read(f"{name}/{name}.ipynb")
+    assert content == (tmp_path / "out" / name / f"{name}.ipynb").read_bytes()
+    before = made.read_bytes()
+    (again,) = assignments.build(tmp_path / "out")
+    assert again.read_bytes() == before
+
+
+@slow
+def test_a_release_with_a_trace_is_not_built(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = (Path(__file__).with_name("tiny.md")).read_text()
+    # In a cell without a name nbgrader removes nothing.
+    broken = text.replace("names = ", "### BEGIN SOLUTION\nnames = ")
+    (tmp_path / "tiny.md").write_text(broken)
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path))
+    with pytest.raises(course.InputError):
+        course.generate("tiny", tmp_path / "course")

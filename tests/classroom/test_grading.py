@@ -1,0 +1,361 @@
+"""From a folder of submissions to points, feedback and a table."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from classroom import course, grading, sandbox
+from nbformat.v4 import new_code_cell
+from nbgrader.api import Gradebook
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("box")]
+TINY = Path(__file__).with_name("tiny.md")
+FULL = {"double": 2, "half": 3, "why": 0}  # a person has not looked at "why" yet
+ALL = 5
+
+
+@pytest.fixture(scope="module")
+def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a course of one small assignment, made once."""
+    folder = tmp_path_factory.mktemp("ready")
+    (folder / "assignments").mkdir()
+    (folder / "assignments" / "tiny.md").write_text(TINY.read_text())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GAEA_ASSIGNMENTS", str(folder / "assignments"))
+        course.generate("tiny", folder / "course")
+    return folder
+
+
+@pytest.fixture
+def tiny(ready: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A copy of that course; gives the solved release, freshly made at each call."""
+    shutil.copytree(ready, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path / "assignments"))
+    _, release = course.generate("tiny", tmp_path / "course")
+
+    def solved(**answers: str) -> Any:
+        notebook = nbformat.from_dict(json.loads(nbformat.writes(release)))
+        right = {
+            "answer_double": "def double(x): return 2 * x",
+            "answer_half": "def half(x): return x / 2",
+            "why": "Because.",
+            **answers,
+        }
+        for name, text in right.items():
+            cell(notebook, name.replace("_", "-")).source = text
+        return notebook
+
+    solved.release = release  # type: ignore[attr-defined]
+    return solved
+
+
+def cell(notebook: Any, name: str) -> Any:
+    return course.graded(notebook)[name]
+
+
+def put(folder: Path, student: str, notebook: Any) -> None:
+    (folder / student).mkdir(parents=True, exist_ok=True)
+    text = notebook if isinstance(notebook, str) else json.dumps(notebook)
+    (folder / student / "tiny.ipynb").write_text(text)
+
+
+def table(tmp_path: Path) -> dict[str, dict[str, str]]:
+    """grades.csv by student; every student is in it once."""
+    with open(tmp_path / "course" / "grades.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == len({row["student"] for row in rows})
+    return {row["student"]: row for row in rows}
+
+
+def in_colab(notebook: Any) -> Any:
+    """The same notebook as Colab saves it."""
+    made = json.loads(nbformat.writes(notebook))
+    made["nbformat_minor"] = 0
+    made["metadata"] = {"colab": {"provenance": []}, "kernelspec": {"name": "python3"}}
+    for number, one in enumerate(made["cells"]):
+        del one["id"]
+        one["metadata"] |= {"id": f"c{number}", "outputId": f"o{number}"}
+    return made
+
+
+def without_marks(notebook: Any) -> Any:
+    for one in notebook.cells:
+        one.metadata = {}
+    return notebook
+
+
+def test_a_class_with_everything_that_goes_wrong(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int], capsys: Any
+) -> None:
+    folder = tmp_path / "handed"
+    fork = "import os\nwhile True:\n    try: os.fork()\n    except OSError: pass"
+    wrong_test = tiny(answer_double="def double(x): return 0")
+    cell(wrong_test, "double").source = "assert True"
+    deleted = tiny()
+    deleted.cells.remove(cell(deleted, "double"))
+    copied = tiny()
+    copied.cells.append(new_code_cell("assert False", id="copy"))
+    copied.cells[-1].metadata["nbgrader"] = {"grade_id": "double"}
+    html = tiny(why="<script>alert('x')</script><b>Because</b>")
+    hides = "get_ipython().ast_transformers.append(type('T', (), {'visit': "
+    hides += "lambda s, n: __import__('ast').parse('')})())"
+    expected: dict[str, tuple[Any, dict[str, int], str]] = {
+        "right": (tiny(), FULL, ""),
+        "blank": (tiny.release, {}, ""),
+        "one-wrong": (
+            tiny(answer_half="def half(x): return x // 2"),
+            {"double": 2},
+            "",
+        ),
+        "raises": (tiny(answer_half="1 / 0"), {"double": 2}, ""),
+        "syntax": (tiny(answer_half="def half(x:"), {"double": 2}, ""),
+        "loop": (
+            tiny(answer_half="def half(x):\n    while True: pass"),
+            {"double": 2},
+            "",
+        ),
+        "memory": (
+            tiny(answer_half="def half(x): return bytearray(10**11)"),
+            {"double": 2},
+            "",
+        ),
+        "forks": (tiny(answer_half=fork), {"double": 2}, "stopped: more than 24 proc"),
+        "exits": (
+            tiny(answer_half="import os; os._exit(0)"),
+            {"double": 2},
+            "stopped: the process that runs",
+        ),
+        "own-test": (wrong_test, {"half": 3}, "test cell double had been changed"),
+        "deleted": (deleted, FULL, "Missing: double. Missing tests were put back"),
+        "copied": (copied, FULL, "More than once: double"),
+        "no-marks": (without_marks(tiny()), FULL, "lost the names of all its graded"),
+        "colab": (in_colab(tiny()), FULL, ""),
+        "no-notebook": ("hello", {}, "not a notebook"),
+        "hides": (tiny(answer_double=hides), {}, "hides errors"),
+        "html": (html, FULL, ""),
+    }
+    for student, (notebook, _, _) in expected.items():
+        put(folder, student, notebook)
+    put(folder, "stray", tiny())
+    (folder / "stray" / "tiny.ipynb").rename(folder / "stray" / "x.ipynb")
+    began = time.monotonic()
+    assert grader(folder, "--cell-seconds", 3) == 1, "one file was not graded"
+    assert time.monotonic() - began < 120
+    said = capsys.readouterr().out
+    assert "not graded: stray/x.ipynb" in said
+
+    rows = table(tmp_path)
+    assert set(rows) == set(expected)
+    for student, (_, points, note) in expected.items():
+        row = rows[student]
+        most = {"double": 2, "half": 3, "why": 4}
+        parts = [f"{name} {points.get(name, 0)}/{of}" for name, of in most.items()]
+        assert row["parts"] == "; ".join(parts), student
+        assert row["score"] == str(sum(points.values())) and row["of"] == "9"
+        assert note in row["notes"] and bool(note) == bool(row["notes"]), student
+        page = tmp_path / "course" / "feedback" / student / "tiny" / "tiny.html"
+        assert page.exists()
+        assert not note or note.split(":")[-1].strip() in page.read_text(), student
+    # Whoever left the words alone has no points for them; the others are looked at.
+    assert [s for s, row in rows.items() if not row["by_hand"]] == ["blank"]
+    feedback = tmp_path / "course" / "feedback"
+    assert "<script>alert" not in (feedback / "html/tiny/tiny.html").read_text()
+    assert "TimeLimit" in (feedback / "loop/tiny/tiny.html").read_text()
+
+
+def test_points_by_a_person_stay_and_reach_feedback_and_table(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int], capsys: Any
+) -> None:
+    folder = tmp_path / "handed"
+    put(folder, "anna", tiny())
+    assert grader(folder) == 0
+    place = tmp_path / "course"
+    with Gradebook(course.db_url(place), "gaea") as gradebook:
+        gradebook.find_grade("why", "tiny", "tiny", "anna").manual_score = 3
+        note = gradebook.find_comment("why", "tiny", "tiny", "anna")
+        note.manual_comment = "Well put."
+        gradebook.db.commit()
+    page = place / "feedback/anna/tiny/tiny.html"
+    assert "Well put." not in page.read_text()
+    capsys.readouterr()
+    assert grader(folder) == 0
+    assert "1 of 1 are graded already" in capsys.readouterr().out
+    assert table(tmp_path)["anna"]["score"] == "8"
+    assert "Well put." in page.read_text()
+    # A better version of the notebook is run again; the person's points stay.
+    put(folder, "anna", tiny(answer_half="def half(x): return 0"))
+    assert grader(folder) == 0
+    assert table(tmp_path)["anna"]["parts"] == "double 2/2; half 0/3; why 3/4"
+    assert table(tmp_path)["anna"]["by_hand"] == "yes", "to be looked at again"
+
+
+def test_a_hostile_submission_finds_nothing(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int], monkeypatch: Any
+) -> None:
+    monkeypatch.setenv("SECRET_TOKEN", "secret-token")
+    folder = tmp_path / "handed"
+    place = tmp_path / "course"
+    places = [place / "source/tiny/tiny.ipynb", place / "gradebook.db", place]
+    places += [folder / "anna/tiny.ipynb", TINY, tmp_path / "assignments/tiny.md"]
+    spy = f"""
+import os, socket
+found = []
+for path in {list(map(str, places))}:
+    if os.path.exists(path):
+        found.append(path)
+for top in ("/tmp", "/home", "/root", "/work", "/var", "/run", "/grader", "/proc/self"):
+    for here, folders, files in os.walk(top):
+        folders[:] = [f for f in folders if f not in (".venv", ".pyenv", "task")]
+        for name in files:
+            try:
+                text = open(os.path.join(here, name), "rb").read(10**6)
+            except OSError:
+                continue
+            for first, second in (("hidden", "sentence"), ("answer", "of-anna")):
+                if f"{{first}}-{{second}}".encode() in text:
+                    found.append(f"{{here}}/{{name}}")
+if "SECRET_TOKEN" in os.environ:
+    found.append("environment")
+for address in [("192.0.2.1", 80), ("127.0.0.1", 22)]:
+    try:
+        socket.create_connection(address, timeout=1)
+        found.append(address)
+    except OSError:
+        pass
+print("FOUND", found)
+def double(x): return 2 * x
+"""
+    put(folder, "anna", tiny(why="answer-of-anna"))
+    put(folder, "mallory", tiny(answer_double=spy))
+    assert grader(folder) == 0
+    assert table(tmp_path)["mallory"]["parts"] == "double 2/2; half 3/3; why 0/4"
+    graded = nbformat.read(place / "autograded/mallory/tiny/tiny.ipynb", 4)
+    (output,) = cell(graded, "answer-double").outputs
+    assert output.text.strip() == "FOUND []"
+
+
+def test_a_killed_run_continues(
+    tiny: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, place = tmp_path / "handed", tmp_path / "course"
+    students = [f"s{n}" for n in range(5)]
+    for number, student in enumerate(students):
+        half = "x / 2" if number % 2 else "0"
+        put(folder, student, tiny(answer_half=f"def half(x): return {half}"))
+    command = [sys.executable, str(course.ROOT / "tools" / "grade.py"), str(folder)]
+    command += ["--jobs", "1"]
+    given = {**os.environ, "GAEA_COURSE": str(place)}
+    given["PYTHONPATH"] = str(course.ROOT)
+    results = place / "results" / "tiny"
+    first = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)
+    end = time.monotonic() + 120
+    while len(list(results.glob("*.json"))) < 2 and time.monotonic() < end:
+        assert first.poll() is None, "it was over before it was killed"
+        time.sleep(0.02)
+    first.send_signal(signal.SIGKILL)
+    first.wait()
+    done = {path: path.stat().st_mtime_ns for path in results.glob("*.json")}
+    assert 2 <= len(done) < 5
+    bytes_before = {path: path.read_bytes() for path in done}
+
+    said = subprocess.run(
+        command, env=given, capture_output=True, text=True, timeout=120, check=True
+    ).stdout
+    assert f"{len(done)} of 5 are graded already" in said
+    assert said.count(" of 9") == 5 - len(done), "no submission was run twice"
+    for path, before in bytes_before.items():
+        digest = json.loads(before)["digest"]
+        assert json.loads(path.read_text())["digest"] == digest
+    rows = table(tmp_path)
+    assert [rows[s]["score"] for s in students] == ["2", "5", "2", "5", "2"]
+    with Gradebook(course.db_url(place), "gaea") as gradebook:
+        assert len(gradebook.assignment_submissions("tiny")) == 5
+
+
+def test_killed_between_gradebook_and_result_no_point_is_doubled(
+    tiny: Any,
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "handed"
+    put(folder, "anna", tiny())
+    write = grading.write_atomically
+
+    def killed(path: Path, content: bytes) -> None:
+        if path.parent.parent.name == "results":
+            raise KeyboardInterrupt
+        write(path, content)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(grading, "write_atomically", killed)
+        with pytest.raises(KeyboardInterrupt):
+            grader(folder)
+    assert grader(folder) == 0
+    assert table(tmp_path)["anna"]["score"] == str(ALL)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ([], "no folder: make grade SUBMISSIONS="),
+        (["absent"], "there is no such folder"),
+        (["absent", "--jobs", "0"], "--jobs"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tiny: Any,
+    grader: Callable[..., int],
+    capsys: Any,
+    arguments: list[str],
+    told: str,
+) -> None:
+    assert grader(*arguments) == 2
+    error = capsys.readouterr().err
+    assert told in error and error.count("\n") == 1
+
+
+def test_without_a_sandbox_only_if_told(
+    tiny: Any,
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    folder = tmp_path / "handed"
+    put(folder, "anna", tiny())
+    monkeypatch.setattr(sandbox, "missing", lambda: "none here")
+    assert grader(folder) == 2
+    assert "no sandbox: none here" in capsys.readouterr().err
+    assert not (tmp_path / "course" / "grades.csv").exists()
+    assert grader(folder, "--no-sandbox") == 0
+    assert "submissions can do on this machine" in capsys.readouterr().out
+    assert table(tmp_path)["anna"]["score"] == str(ALL)
+
+
+def test_a_course_in_the_repository_is_refused(
+    grader: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    monkeypatch.setenv("GAEA_COURSE", str(course.ROOT / "_build" / "course"))
+    assert grader("x") == 2
+    assert "lies in the repository" in capsys.readouterr().err
+
+
+def test_the_course_is_among_the_users_data(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("GAEA_COURSE", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    assert course.folder() == tmp_path / "gaea_mini" / "course"

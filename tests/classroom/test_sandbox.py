@@ -1,0 +1,222 @@
+"""A submission's process: what it sees, what it can reach, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from classroom import course, sandbox
+from classroom.sandbox import Limits, Sandbox, Stopped
+
+from gaea_mini.errors import InputError
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("box")]
+SMALL = Limits(cell=2, notebook=40, memory=700, disk=8)
+
+
+@pytest.fixture(scope="module")
+def one(box: None) -> Iterator[Sandbox]:
+    """A sandbox that outlives well-behaved cells."""
+    os.environ["GAEA_SECRET"] = "secret-of-the-grader"
+    with Sandbox(Limits(cell=20, notebook=120, memory=700, disk=8)) as opened:
+        yield opened
+    del os.environ["GAEA_SECRET"]
+
+
+def text(outputs: list[dict[str, Any]]) -> str:
+    """What a cell printed; fails if it raised."""
+    assert not [o for o in outputs if o["output_type"] == "error"], outputs
+    return "".join(o.get("text", "") for o in outputs)
+
+
+def raised(outputs: list[dict[str, Any]]) -> str:
+    (error,) = [o for o in outputs if o["output_type"] == "error"]
+    return f"{error['ename']}: {error['evalue']}"
+
+
+# ------------------------------------------------------------------- it runs cells
+
+
+def test_cells_share_names_and_show_text_pictures_and_errors(one: Sandbox) -> None:
+    assert one.run("a = 20") == []
+    assert "41" in text(one.run("import sys\nprint(2 * a + 1, file=sys.stderr)"))
+    assert raised(one.run("1 / 0")) == "ZeroDivisionError: division by zero"
+    assert raised(one.run("def f(:")).startswith("SyntaxError")
+    assert raised(one.run("import sys; sys.exit(0)")).startswith("SystemExit")
+    shown = one.run("import matplotlib.pyplot as plt\nplt.plot([1, 2]);")
+    assert "image/png" in shown[-1]["data"]
+    assert "20" in text(one.run("print(a)")), "an error must not end the notebook"
+
+
+def test_html_and_scripts_do_not_come_out(one: Sandbox) -> None:
+    made = one.run("from IPython.display import HTML, display\ndisplay(HTML('<b>'))")
+    assert [list(output["data"]) for output in made] == [["text/plain"]]
+
+
+# ---------------------------------------------------------------------- it sees little
+
+
+def test_neither_files_nor_environment_of_the_grader(
+    one: Sandbox, tmp_path: Path
+) -> None:
+    (tmp_path / "gradebook.db").write_text("grades")
+    home = Path.home() / ".bashrc"
+    places = [tmp_path / "gradebook.db", course.sources(), course.ROOT / "tests", home]
+    places += [course.ROOT / ".git", course.ROOT / "tools" / "grade.py"]
+    asked = f"import os\nfor p in {list(map(str, places))}: print(os.path.exists(p))"
+    assert text(one.run(asked)).split() == ["False"] * len(places)
+    seen = (
+        text(one.run("print(dict(os.environ), open('/proc/1/environ').read())"))
+        if (os.getuid() != 0)
+        else text(one.run("print(dict(os.environ))"))
+    )
+    assert "secret-of-the-grader" not in seen and str(course.ROOT) not in seen
+
+
+def test_no_process_of_others_and_no_rights(one: Sandbox) -> None:
+    listed = "print(sum(name.isdigit() for name in os.listdir('/proc')))"
+    assert int(text(one.run(f"import os\n{listed}"))) <= 2
+    status = text(one.run("print(open('/proc/self/status').read())"))
+    rights = [line for line in status.splitlines() if line.startswith("CapEff")]
+    assert int(rights[0].split()[1], 16) == 0, "no capability is left"
+    assert raised(one.run("os.setuid(0)")).startswith("PermissionError") or (
+        os.getuid() != 0  # then it is 0 to itself only, without any right
+    )
+
+
+def test_no_network(one: Sandbox) -> None:
+    cell = "import socket\nsocket.create_connection(('{}', {}), timeout=2)"
+    listener = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import socket, time\ns = socket.create_server("
+            "('127.0.0.1', 0))\nprint(s.getsockname()[1], flush=True)\ntime.sleep(30)",
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert listener.stdout is not None
+    with listener:
+        port = listener.stdout.readline().strip()
+        assert "refused" in raised(one.run(cell.format("127.0.0.1", port)))
+        assert "unreachable" in raised(one.run(cell.format("192.0.2.1", 80)))
+        listener.kill()
+
+
+@pytest.mark.parametrize("place", ["/x", "/usr/x", "/etc/x", "/dev/x", "/grader/x"])
+def test_nothing_can_be_written_but_a_little_scratch(one: Sandbox, place: str) -> None:
+    assert raised(one.run(f"open({place!r}, 'w')")).startswith(
+        ("OSError: [Errno 30]", "PermissionError")
+    )
+
+
+def test_disk_is_limited(one: Sandbox) -> None:
+    cell = (
+        "for n in range(100):\n"
+        "    with open(f'/tmp/{n}', 'wb') as file: file.write(bytes(10**6))"
+    )
+    assert "No space left" in raised(one.run(cell))
+    one.run("import glob\nfor name in glob.glob('/tmp/*'): os.remove(name)")
+
+
+def test_memory_of_one_process_is_limited(one: Sandbox) -> None:
+    assert raised(one.run("x = bytearray(2 * 10**9)")).startswith("MemoryError")
+
+
+# ------------------------------------------------------------------------- it ends
+
+ENDS = {
+    "os._exit": ("import os; os._exit(0)", "ended"),
+    "a crash": ("import ctypes; ctypes.string_at(0)", "ended"),
+    "a kill": ("import os, signal; os.kill(os.getpid(), signal.SIGKILL)", "ended"),
+    "a fork bomb": (
+        "import os\nwhile True:\n    try:\n        os.fork()\n    except OSError:\n"
+        "        pass",
+        "processes",
+    ),
+    "memory in many processes": (
+        "import os, time\nfor _ in range(3): os.fork()\n"
+        "x = bytearray(b'1' * 2 * 10**8)\ntime.sleep(20)",
+        "memory",
+    ),
+    "a loop that cannot be interrupted": (
+        "import signal\nsignal.signal(signal.SIGALRM, signal.SIG_IGN)\n"
+        "while True: pass",
+        "not end in time",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ENDS)
+def test_a_process_that_goes_too_far_is_ended(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sandbox, "GRACE", 1.0)
+    cell, why = ENDS[name]
+    began = time.monotonic()
+    with Sandbox(SMALL) as opened, pytest.raises(Stopped, match=why):
+        opened.run(cell)
+    assert time.monotonic() - began < 15
+    with pytest.raises(Stopped):
+        opened.run("1")
+
+
+def test_endless_loops_lose_their_own_cell_only(one: Sandbox) -> None:
+    with Sandbox(SMALL) as opened:
+        loop = "while True:\n    try:\n        while True: pass\n"
+        catch = "    except Exception:\n        pass"
+        assert raised(opened.run(loop + catch)).startswith("TimeLimit")
+        assert "still here" in text(opened.run("print('still here')"))
+
+
+def test_the_whole_notebook_has_a_time_too() -> None:
+    with Sandbox(Limits(cell=5, notebook=2)) as opened:
+        opened.run("import time; time.sleep(4)")
+        with pytest.raises(Stopped, match="used up"):
+            opened.run("1")
+
+
+def test_nothing_is_left_running() -> None:
+    marker = f"sleep-{os.getpid()}-{time.monotonic_ns()}"
+    with Sandbox(SMALL) as opened:
+        opened.run(
+            "import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', "
+            f"'import time; time.sleep(60)', {marker!r}], start_new_session=True)"
+        )
+    end = time.monotonic() + 5
+    while time.monotonic() < end and marker in processes():
+        time.sleep(0.1)
+    assert marker not in processes()
+
+
+def processes() -> str:
+    lines = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            lines.append(
+                path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+            )
+        except OSError:
+            pass
+    return "\n".join(lines)
+
+
+# ------------------------------------------------------------------- without one
+
+
+def test_without_bubblewrap_nothing_is_graded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(InputError, match="no sandbox.*apt install bubblewrap"):
+        sandbox.require([])
+
+
+def test_a_course_where_submissions_can_read_is_refused() -> None:
+    with pytest.raises(InputError, match="which submissions can read"):
+        sandbox.require([Path(sys.prefix) / "course"])

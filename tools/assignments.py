@@ -1,0 +1,73 @@
+"""Build what students get: a notebook and a zip of every assignment.
+
+    python tools/assignments.py [--out FOLDER]      default: _build/assignments
+
+The sources are assignments/NAME.md, or those in $GAEA_ASSIGNMENTS. Solutions, hidden
+tests and mark schemes are left out, and the build fails if a trace of them is left in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import logging
+import shutil
+import sys
+import tempfile
+import warnings
+import zipfile
+from pathlib import Path
+
+warnings.filterwarnings("ignore", module="sqlalchemy|nbgrader")
+warnings.filterwarnings("ignore", message=".*relationship.*")
+
+from classroom import course  # noqa: E402
+
+from gaea_mini.errors import InputError  # noqa: E402
+from gaea_mini.files import write_atomically  # noqa: E402
+
+
+def build(out: Path) -> list[Path]:
+    """Write NAME/NAME.ipynb and NAME.zip of every assignment; gives the zips."""
+    shutil.rmtree(out, ignore_errors=True)
+    made = []
+    with tempfile.TemporaryDirectory() as folder:
+        for name in course.assignments():
+            course.generate(name, Path(folder))
+            release = Path(folder) / "release" / name / f"{name}.ipynb"
+            content = release.read_bytes()
+            (out / name).mkdir(parents=True)
+            write_atomically(out / name / f"{name}.ipynb", content)
+            made.append(out / f"{name}.zip")
+            write_atomically(made[-1], zipped(f"{name}/{name}.ipynb", content))
+    return made
+
+
+def zipped(name: str, content: bytes) -> bytes:
+    """A zip of one file, the same bytes each time."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        about = zipfile.ZipInfo(name)  # of 1980
+        about.compress_type = zipfile.ZIP_DEFLATED
+        about.external_attr = 0o644 << 16
+        archive.writestr(about, content)
+    return buffer.getvalue()
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    default = course.ROOT / "_build" / "assignments"
+    parser.add_argument("--out", type=Path, default=default)
+    options = parser.parse_args()
+    logging.disable(logging.WARNING)
+    try:
+        for path in build(options.out):
+            print(path)
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,90 @@
+"""Grade a folder of submissions, each in a sandbox.
+
+    python tools/grade.py SUBMISSIONS      points, feedback and grades.csv
+    python tools/grade.py --times          how long a class of a hundred takes here
+
+Results go to $GAEA_COURSE, by default a folder among the user's data. A run that was
+interrupted continues where it was; a submission that has changed is graded again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+
+warnings.filterwarnings("ignore", module="sqlalchemy|nbgrader")
+warnings.filterwarnings("ignore", message=".*relationship.*")
+
+from classroom import course, sandbox  # noqa: E402
+from classroom.grading import Course, grade, graded_before, write_table  # noqa: E402
+from classroom.handed import Handed, find  # noqa: E402
+
+from gaea_mini.errors import InputError  # noqa: E402
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("submissions", nargs="?", help="a folder of notebooks")
+    parser.add_argument("--times", action="store_true", help="grade ten made-up copies")
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
+    parser.add_argument("--cell-seconds", type=float, default=sandbox.Limits.cell)
+    parser.add_argument("--no-sandbox", action="store_true", help="see the guide first")
+    options = parser.parse_args(arguments)
+    logging.disable(logging.WARNING)  # nbgrader's, about every cell with hidden tests
+    limits = sandbox.Limits(cell=options.cell_seconds)
+    confined = not options.no_sandbox
+    try:
+        if options.jobs < 1 or not options.cell_seconds > 0:
+            raise InputError("--jobs and --cell-seconds must be above 0")
+        if options.times:
+            times(Course(Path(), limits, confined, options.jobs))
+            return 0
+        if not options.submissions:
+            raise InputError("no folder: make grade SUBMISSIONS=path/of/the/folder")
+        where = Course(course.folder(), limits, confined, options.jobs)
+        folder = Path(options.submissions)
+        handed, problems = find(folder, course.assignments())
+        if confined:
+            sandbox.require([where.place, course.sources(), folder])
+        else:
+            print("No sandbox: submissions can do on this machine what you can.")
+        problems += grade(handed, where, lambda line: print(line, flush=True))
+        for problem in problems:
+            print(f"not graded: {problem}")
+        table = write_table(graded_before(where), where)
+        print(f"The table: {table}")
+        print(f"The feedback: {where.place / 'feedback'}")
+        return 1 if problems else 0
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return 2
+
+
+def times(where: Course) -> None:
+    """Grade ten right submissions of the first assignment, and say how long it took."""
+    if where.confined:
+        sandbox.require([])
+    name, _ = next(iter(course.assignments().items()))
+    with tempfile.TemporaryDirectory() as folder:
+        where = Course(Path(folder), where.limits, where.confined, where.jobs)
+        course.generate(name, where.place)
+        path = where.place / "source" / name / f"{name}.ipynb"
+        began = time.monotonic()
+        grade(
+            [Handed(f"s{n}", name, path) for n in range(10)], where, lambda line: None
+        )
+        each = (time.monotonic() - began) / 10
+    print(
+        f"{name}: {each:.1f} s a submission with {where.jobs} at a time, feedback "
+        f"included; a class of 100: {100 * each / 60:.0f} minutes"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
