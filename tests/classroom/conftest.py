@@ -6,7 +6,7 @@ import copy
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -79,12 +79,16 @@ class Workshop:
                 cell.source = {**right, **(answers or {})}[known]
         return release
 
-    def changed(self, name: str, cell: str, old: str, new: str) -> Any:
-        """A right submission but for one text in one answer."""
+    def changed(self, name: str, wrong: Iterable[Any]) -> Any:
+        """A right submission but for a text in an answer, for each of these."""
         source, _ = self.notebooks(name)
-        text = course.graded(source)[cell].source
-        assert text.count(old) == 1, f"{old!r} is {text.count(old)} times in {cell}"
-        return self.handed(name, {cell: text.replace(old, new)})
+        answers = {}
+        for one in wrong:
+            text = course.graded(source)[one.cell].source
+            times = text.count(one.old)
+            assert times == 1, f"{one.old!r} is {times} times in {one.cell}"
+            answers[one.cell] = text.replace(one.old, one.new)
+        return self.handed(name, answers)
 
     def file(self, notebook: Any) -> Path:
         """Write a submission somewhere."""

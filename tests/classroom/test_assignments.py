@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 import pytest
 from classroom import course
-from wrong_answers import WRONG, Wrong
+from wrong_answers import WRONG, Wrong, groups
 
 from gaea_mini import handin
 
@@ -110,15 +110,20 @@ def test_a_blank_notebook_gets_nothing(name: str, workshop: Any) -> None:
 
 
 @slow
-@pytest.mark.parametrize("wrong", WRONG, ids=lambda w: f"{w.assignment}: {w.belief}")
+@pytest.mark.parametrize(
+    "wrong",
+    groups(),
+    ids=lambda g: f"{g[0].assignment}: {' + '.join(w.belief for w in g)}",
+)
 @pytest.mark.usefixtures("box")
-def test_a_wrong_answer_loses_exactly_its_points(wrong: Wrong, workshop: Any) -> None:
-    handed = workshop.changed(wrong.assignment, wrong.cell, wrong.old, wrong.new)
-    points, notes = workshop.run(wrong.assignment, handed)
-    full = workshop.full(wrong.assignment)
-    assert {name for name in full if points[name] != full[name]} == set(
-        wrong.loses.split()
-    )
+def test_wrong_answers_lose_exactly_their_points(
+    wrong: list[Wrong], workshop: Any
+) -> None:
+    name = wrong[0].assignment
+    points, notes = workshop.run(name, workshop.changed(name, wrong))
+    full = workshop.full(name)
+    lost = {cell for cell in full if points[cell] != full[cell]}
+    assert lost == {cell for w in wrong for cell in w.loses.split()}
     assert notes == []
 
 
