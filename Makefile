@@ -7,7 +7,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 BOOK := _build/.book
 PAGES := $(shell sed -n 's/^ *\(- file\|root\): *\(.*\)/_build\/html\/\2.html/p' _toc.yml)
-SOURCES := _config.yml _toc.yml $(shell find book gaea_mini -type f \
+SOURCES := _config.yml _toc.yml $(shell find book gaea_mini assignments -type f \
   -not -name '*.ipynb' -not -name '*.pyc' -not -path '*/.*')
 
 # One thread each: the machines this runs on have few cores, and results then do not

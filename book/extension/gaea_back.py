@@ -5,6 +5,7 @@
 * ``{notation}`` and ``{terms}`` show ``notation.yml`` and ``glossary.yml``;
 * ``{symbols}`` repeats the tables of symbols of all chapters;
 * ``{needs}`` says what each chapter asks of a reader;
+* ``{assignments}`` lists the assignments, with their times and points;
 * ``{times}`` and ``{versions}`` say how long this build took, and on what.
 
 Every directive writes Markdown and lets MyST parse it.
@@ -75,6 +76,16 @@ def needs(text: str) -> str:
     """What a chapter asks of its reader: the paragraph "You need" of its first box."""
     found = re.search(r"\*\*You need\*\*\s+(.*?)\n\s*\n", text, re.DOTALL)
     return " ".join(found[1].split()) if found else ""
+
+
+def assignment(text: str) -> list[str]:
+    """Title, needs, minutes and points of an assignment, from its Markdown."""
+    title = re.search(r"^# (.*)$", text, re.MULTILINE)
+    minutes = re.search(r"\*\*Time:\*\* about (\d+) minutes", text)
+    asks = re.sub(r"\{\{chapter: (\w+)\}\}", r"{chapter}`\1`", needs(text))
+    points = map(int, re.findall(r'points"?: (\d+)\}', text))
+    assert title and minutes, "an assignment has a title and says its time"
+    return [title[1], asks, minutes[1], str(sum(points))]
 
 
 def symbols(text: str) -> list[list[str]]:
@@ -256,6 +267,17 @@ class Needs(Made):
         yield table(["chapter", "you need", "to read", "to run"], rows)
 
 
+class Assignments(Made):
+    """What each assignment is about, what it asks for, its time and its points."""
+
+    def markdown(self) -> Iterator[str]:
+        rows = []
+        for path in sorted((self.root / "assignments").glob("?_*.md")):
+            self.env.note_dependency(str(path))
+            rows.append(assignment(path.read_text("utf-8")))
+        yield table(["assignment", "you need", "minutes", "points"], rows)
+
+
 class Times(Made):
     """Reading time, run time and memory of every page that ran, and their sum."""
 
@@ -294,6 +316,15 @@ def commit(root: Path) -> str:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     app.add_role("chapter", ChapterRole())
-    for directive in (Ledger, Notation, Symbols, Terms, Needs, Times, Versions):
+    for directive in (
+        Ledger,
+        Notation,
+        Symbols,
+        Terms,
+        Needs,
+        Assignments,
+        Times,
+        Versions,
+    ):
         app.add_directive(directive.__name__.lower(), directive)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -92,7 +92,11 @@ def source_notebook(path: Path) -> NotebookNode:
     """The notebook with solutions and hidden tests, from its Markdown.
 
     ``{{points}}`` in a text is the sum of all points; ``{{points: a b}}`` that of the
-    cells a and b; ``{{cells}}`` the names of all graded cells.
+    cells a and b; ``{{cells}}`` the names of all graded cells; ``{{chapter: gaea}}``
+    the title of that chapter.
+
+    Raises:
+      InputError: two cells have one name, or there is no such chapter.
     """
     notebook = jupytext.read(path)
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
@@ -120,9 +124,19 @@ def source_notebook(path: Path) -> NotebookNode:
 
     for cell in notebook.cells:
         cell.source = re.sub(r"\{\{points(?:: ([\w\- ]+))?\}\}", sums, cell.source)
+        cell.source = re.sub(r"\{\{chapter: (\w+)\}\}", title, cell.source)
         cell.source = cell.source.replace("{{cells}}", " ".join(names))
     nbformat.validate(notebook)
     return notebook
+
+
+def title(asked: re.Match[str]) -> str:
+    """The title of the chapter that a text asks for, in italics."""
+    pages = list((ROOT / "book").glob(f"*/{asked[1]}.md"))
+    if not pages:
+        raise InputError(f"there is no chapter {asked[1]}; give the name of its file")
+    lines = pages[0].read_text("utf-8").splitlines()
+    return f"*{next(line[2:] for line in lines if line.startswith('# '))}*"
 
 
 def api(place: Path) -> NbGraderAPI:
