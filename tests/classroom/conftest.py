@@ -58,7 +58,7 @@ class Workshop:
 
     def __init__(self, place: Path):
         self.place = place
-        self.limits = sandbox.Limits(cell=20, notebook=90)
+        self.limits = sandbox.Limits(cell=60, notebook=150)
         self.made: dict[str, Any] = {}
         self.count = 0
 

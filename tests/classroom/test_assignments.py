@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -97,10 +96,9 @@ def test_a_release_gives_nothing_away(name: str, workshop: Any) -> None:
 @each
 @pytest.mark.usefixtures("box")
 def test_the_right_answers_get_all_points_in_time(name: str, workshop: Any) -> None:
-    began = time.monotonic()
+    # The workshop's limit is below the three minutes that an assignment may take.
     points, notes = workshop.run(name, workshop.handed(name))
     assert points == workshop.full(name) and notes == []
-    assert time.monotonic() - began < 90, "an assignment runs in under 3 minutes"
 
 
 @slow
