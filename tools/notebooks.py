@@ -4,6 +4,10 @@ A chapter's source is its MyST file, ``book/**/NAME.md``. Colab and Jupyter open
 ``NAME.ipynb``, which this script makes from it, without outputs. The same source
 always gives the same bytes: a cell's id is made from its text.
 
+Every chapter begins with the same set-up cell (``book/extension/gaea_start.py``). This
+script puts it before the first other code cell of a source that has none, and stamps
+the repository of ``_config.yml`` into the notebooks.
+
     python tools/notebooks.py            write the notebooks
     python tools/notebooks.py --check    write nothing; exit 1 if one has drifted
     python tools/notebooks.py --format   first lay out the code in the .md with ruff
@@ -21,8 +25,12 @@ from pathlib import Path
 
 import jupytext
 import nbformat
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "book" / "extension"))
+import gaea_start  # noqa: E402
+
 CODE_CELL = re.compile(
     r"^(?P<fence>`{3,})\{code-cell\}[^\n]*\n(?P<head>---\n.*?^---\n|(?::[^\n]*\n)*)"
     r"\n*(?P<code>.*?)^(?P=fence)[ ]*$",
@@ -36,9 +44,31 @@ def chapters(root: Path = ROOT) -> list[Path]:
     return [page for page in pages if CODE_CELL.search(page.read_text("utf-8"))]
 
 
-def notebook(source: Path) -> str:
-    """The text of the notebook that belongs to this source."""
+def with_setup(text: str) -> str:
+    """The text of a source with the one set-up cell before its other code cells."""
+
+    def set_up(match: re.Match[str]) -> bool:
+        return bool(re.search(rf"\b{gaea_start.TAG}\b", match["head"]))
+
+    found = [match for match in CODE_CELL.finditer(text) if set_up(match)]
+    for match in reversed(found):
+        text = text[: match.start()] + text[match.end() :].lstrip("\n")
+    first = CODE_CELL.search(text)
+    if first is None:
+        return text
+    return f"{text[: first.start()]}{gaea_start.SHORT}\n{text[first.start() :]}"
+
+
+def notebook(source: Path, repository: tuple[str, str] | None = None) -> str:
+    """The text of the notebook that belongs to this source.
+
+    Args:
+      source: the chapter's ``.md``.
+      repository: address and branch to install from; None takes those of _config.yml.
+    """
     cells = jupytext.read(source)
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    gaea_start.stamp(cells, *(repository or gaea_start.repository(config)))
     cells.metadata.pop("jupytext", None)
     cells.metadata["jupytext"] = {"formats": "ipynb,md:myst"}
     seen: Counter[str] = Counter()
@@ -54,7 +84,10 @@ def notebook(source: Path) -> str:
 
 
 def drifted(source: Path) -> str | None:
-    """What is wrong with the notebook beside this source, or None."""
+    """What is wrong with this source or the notebook beside it, or None."""
+    text = source.read_text("utf-8")
+    if with_setup(text) != text:
+        return "its set-up cell is missing, changed or not the first code cell"
     beside = source.with_suffix(".ipynb")
     if not beside.exists():
         return f"{beside.name} is missing"
@@ -103,6 +136,10 @@ def main() -> int:
                 print(f"{name}: {fault}; run `make notebooks`", file=sys.stderr)
                 status = 1
             continue
+        before = source.read_text("utf-8")
+        if with_setup(before) != before:
+            source.write_text(with_setup(before), "utf-8")
+            print(f"{name}: set-up cell put in")
         if options.format:
             lay_out(source)
         beside = source.with_suffix(".ipynb")

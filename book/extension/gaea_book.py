@@ -10,7 +10,7 @@ It does seven small things:
 * a plotted figure without a caption is a warning;
 * a script that the theme lists twice is put on the page once;
 * an entry of the bibliography is a list item also for a screen reader;
-* the download menu offers the executed notebook.
+* the download menu offers the executed notebook, with a set-up cell that installs.
 
 The back matter, the API page and what a published copy has are in modules beside it.
 """
@@ -24,11 +24,14 @@ from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+import nbformat
 import psutil
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
+
+from gaea_start import repository, stamp
 
 logger = logging.getLogger(__name__)
 
@@ -217,6 +220,9 @@ def offer_notebook(
     if executed.exists():
         offered = Path(app.outdir) / "_sources" / f"{page}.ipynb"
         offered.parent.mkdir(parents=True, exist_ok=True)
+        notebook = nbformat.read(executed, as_version=4)
+        stamp(notebook, *repository(app.config.html_theme_options))
+        nbformat.write(notebook, executed)  # with launch buttons the theme copies it
         copyfile(executed, offered)
         context["ipynb_source"] = f"{page}.ipynb"
 

@@ -3,7 +3,7 @@
 Two settings of ``_config.yml`` drive it, and both are empty in the repository:
 
 * ``repository: {url: ...}``, on GitHub: every page gets a link to edit it and one that
-  opens a question about it;
+  opens a question about it, and every chapter its launch buttons;
 * ``html: {baseurl: ...}``: the pages' previews get addresses and a picture, and
   ``sitemap.xml`` is written.
 
@@ -20,6 +20,8 @@ from urllib.parse import quote, urlencode, urljoin
 
 from sphinx.application import Sphinx
 from sphinx.config import Config
+
+from gaea_start import launchers
 
 PREVIEW = "_static/preview.png"
 PREVIEW_ALT = "Theta on the edges of a cell at several epochs of a search."
@@ -70,6 +72,13 @@ def address_previews(app: Sphinx, config: Config) -> None:
         config.ogp_image_alt = PREVIEW_ALT
 
 
+def choose_launchers(app: Sphinx, config: Config) -> None:
+    """Only the launch buttons that can work for the repository that is set."""
+    options = config.html_theme_options
+    if "launch_buttons" in options:
+        options["launch_buttons"] = launchers(options)
+
+
 def mend_preview(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -117,6 +126,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.setup_extension("sphinx.ext.githubpages")
     app.setup_extension("sphinxext.opengraph")
     app.connect("config-inited", address_previews)
+    app.connect("config-inited", choose_launchers)
     app.connect("html-page-context", add_page_links)
     app.connect("html-page-context", mend_preview, priority=900)
     app.connect("build-finished", write_sitemap)

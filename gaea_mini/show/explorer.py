@@ -1,5 +1,7 @@
 """BenchmarkExplorer: searches and rivals against what they cost, on known tables."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 

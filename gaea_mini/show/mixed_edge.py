@@ -4,6 +4,8 @@ Eq. (eq-mixed-edge) for one edge: the output is the sum of the operations' outpu
 each times its weight. Rounding keeps the heaviest operation only.
 """
 
+from __future__ import annotations
+
 from typing import Any
 
 import anywidget

@@ -1,5 +1,7 @@
 """ArchitecturePlayer: watch theta move epoch by epoch, several runs on one clock."""
 
+from __future__ import annotations
+
 from typing import Any
 
 import anywidget

@@ -5,6 +5,8 @@ theta minus target, plus noise. The rules are those of :mod:`gaea_mini.simplex`;
 page computes the same numbers from the same formulas and the same draws.
 """
 
+from __future__ import annotations
+
 import math
 from typing import Any
 

@@ -1,5 +1,7 @@
 """Quiz: a question, one or several right answers, and a reason for every choice."""
 
+from __future__ import annotations
+
 import html
 import re
 from collections.abc import Sequence

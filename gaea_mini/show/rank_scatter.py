@@ -1,5 +1,7 @@
 """RankScatter: every cell with shared weights against the same cell trained alone."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -55,7 +57,7 @@ class RankScatter(anywidget.AnyWidget):
 
     _esm = script("rank_scatter")
     _css = styles("rank_scatter")
-    table: "traitlets.Dict[Any, Any]" = traitlets.Dict().tag(sync=True)
+    table: traitlets.Dict[Any, Any] = traitlets.Dict().tag(sync=True)
     runs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     pictures = traitlets.Int(1).tag(sync=True)
     ceiling = traitlets.Float(None, allow_none=True).tag(sync=True)

@@ -21,7 +21,8 @@ def load_record(name: str, folder: str | Path | None = None) -> Json:
     """Read ``NAME.json`` of the book's records, from wherever Python was started.
 
     Looked at in turn: ``folder``; ``book/records`` of the checkout that this package
-    lies in; ``book/records`` and ``records`` in the working directory and above it.
+    lies in; the copy inside an installed package; ``book/records`` and ``records`` in
+    the working directory and above it.
 
     Raises:
       InputError: no such record, or it is damaged.
@@ -49,7 +50,8 @@ def load_record(name: str, folder: str | Path | None = None) -> Json:
 def _places() -> list[Path]:
     checkout = Path(__file__).resolve().parents[2]
     here = Path.cwd()
-    places = [checkout / "book" / "records"]
+    installed = Path(__file__).resolve().parents[1] / "records"
+    places = [checkout / "book" / "records", installed]
     for above in (here, *here.parents):
         places += [above / "book" / "records", above / "records"]
     return places

@@ -28,6 +28,7 @@ PARTS = [
     ("what you need", r"\*\*You need"),
     ("the time to read", r"\{reading-time\}`"),
     ("the time to run", r"\{run-time\}`"),
+    ("the set-up cell", r"^```\{code-cell\} ipython3\n:tags: \[setup, remove-cell\]"),
     ("a code cell", r"^```\{code-cell\}"),
     ("a prediction", r"\bPredict"),
     ("a labelled equation", r"\$\$ \([\w:-]+\)$|^:label: eq"),
@@ -122,11 +123,12 @@ def test_code_fits_the_page(name: str) -> None:
 @each_chapter
 def test_a_chapter_is_as_long_as_a_reader_likes(name: str) -> None:
     assert 1200 <= len(prose(source(name))) <= 2500
-    # The quiz hides its code. A still is hidden where its widget runs.
+    # The quiz hides its code, and the page the set-up cell. A still is hidden where its
+    # widget runs.
     visible = [
         code
         for options, code in code_cells(source(name))
-        if not re.search(r"\b(remove-input|still)\b", options)
+        if not re.search(r"\b(remove-input|remove-cell|still)\b", options)
     ]
     assert 8 <= len(visible) <= 20
     for code in visible:
