@@ -2,8 +2,6 @@
 // The model holds runs (see trim.py) and epoch. First the pure functions, tested under
 // node; then the parts that draw; then the clock.
 
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-
 export const valueAt = (values, epoch) => values[clamp(epoch, 0, values.length - 1)];
 
 // theta of each state as one row of numbers.
@@ -50,11 +48,6 @@ export function strandPath([px, py], [qx, qy], bend, offset) {
     + `A${f(r)} ${f(r)} ${flags} ${f(cx + (qx - cx) * k)} ${f(cy + (qy - cy) * k)}`;
 }
 
-export function middle([px, py], [qx, qy], bend) {
-  const lift = bend / Math.hypot(qx - px, qy - py);
-  return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
-}
-
 // The largest weight of a row, where it is, and how far it leads.
 export function lead(row) {
   let first = 0, second = -1;
@@ -77,18 +70,6 @@ export function breakCell(text) {
   return text.startsWith("|") ? text.split(/(?<=\|)(?=\+\|)/) : [text];
 }
 
-// Round numbers that lie in [low, high], about `count` of them.
-export function ticks(low, high, count) {
-  const raw = Math.max(high - low, 1e-9) / count;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
-  const out = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    out.push(+(i * step).toPrecision(12));
-  }
-  return out;
-}
-
 // An SVG path through values; null leaves a gap.
 export function linePath(values, x, y) {
   let pen = "M", out = "";
@@ -109,20 +90,6 @@ export function advance(t, seconds, last, speed, reduced) {
 // ---- drawing -------------------------------------------------------------------------
 
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
-
-function make(node, attributes, children) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
 
 // The cell graph: a strand per operation on each edge, a badge with the leading one.
 function cellGraph(run, kind) {

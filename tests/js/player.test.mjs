@@ -1,10 +1,9 @@
 // Pure functions of the player, under node's own test runner: node --test tests/js
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { widget } from "./widget.mjs";
 
-const source = readFileSync(new URL("../../gaea_mini/show/player.js", import.meta.url));
-const player = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const player = await widget("player");
 const close = (a, b, eps = 1e-9) => assert.ok(Math.abs(a - b) < eps, `${a} is not ${b}`);
 
 test("the default export is a widget", () => {
