@@ -21,17 +21,40 @@ export function ticks(low, high, count) {
   return out;
 }
 
-// The middle of an edge from p to q that is bent by `bend`, and the edge as an arc.
+// An SVG path through values; null leaves a gap.
+export function linePath(values, x, y) {
+  let pen = "M", out = "";
+  values.forEach((value, i) => {
+    if (value !== null) out += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
+    pen = value === null ? "M" : "L";
+  });
+  return out;
+}
+
+// The middle of an edge from p to q that is bent by `bend`.
 export function middle([px, py], [qx, qy], bend) {
   const lift = bend / Math.hypot(qx - px, qy - py);
   return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
 }
 
-export function arc([px, py], [qx, qy], bend) {
-  if (Math.abs(bend) < 0.5) return `M${px} ${py}L${qx} ${qy}`;
-  const chord = Math.hypot(qx - px, qy - py);
-  const r = ((chord * chord / 4 + bend * bend) / (2 * Math.abs(bend))).toFixed(2);
-  return `M${px} ${py}A${r} ${r} 0 ${+(Math.abs(bend) > chord / 2)} ${+(bend > 0)} ${qx} ${qy}`;
+// The line beside an edge from p to q. A bent edge is an arc of a circle, and the
+// line beside it has the same centre. (cell.py draws the same in the printed figure.)
+export function strandPath([px, py], [qx, qy], bend, offset = 0) {
+  const dx = qx - px, dy = qy - py, chord = Math.hypot(dx, dy);
+  const nx = dy / chord, ny = -dx / chord;
+  const f = (x) => x.toFixed(2);
+  if (Math.abs(bend) < 0.5) {
+    const x = nx * offset, y = ny * offset;
+    return `M${f(px + x)} ${f(py + y)}L${f(qx + x)} ${f(qy + y)}`;
+  }
+  const side = Math.sign(bend);
+  const radius = (chord * chord / 4 + bend * bend) / (2 * Math.abs(bend));
+  const cx = (px + qx) / 2 + nx * (bend - side * radius);
+  const cy = (py + qy) / 2 + ny * (bend - side * radius);
+  const r = radius + side * offset, k = r / radius;
+  const flags = `0 ${Math.abs(bend) > chord / 2 ? 1 : 0} ${side > 0 ? 1 : 0}`;
+  return `M${f(cx + (px - cx) * k)} ${f(cy + (py - cy) * k)}`
+    + `A${f(r)} ${f(r)} ${flags} ${f(cx + (qx - cx) * k)} ${f(cy + (qy - cy) * k)}`;
 }
 
 // A cell of a table: an operation for each edge, and its arch string.
@@ -63,7 +86,7 @@ function cellView({ edges, layout, operations }) {
   const { width, height, nodes, bends } = layout;
   const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "gw-cell" });
   const drawn = edges.map(([from, to], e) => {
-    const path = s("path", { d: arc(nodes[from], nodes[to], bends[e]) });
+    const path = s("path", { d: strandPath(nodes[from], nodes[to], bends[e]) });
     const [x, y] = middle(nodes[from], nodes[to], bends[e]);
     const box = s("rect", { x: x - 20, y: y - 11, width: 40, height: 22, rx: 11 });
     return { path, box, text: s("text", { x, y }) };

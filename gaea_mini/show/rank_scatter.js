@@ -108,7 +108,7 @@ function chart(runs, last, heading, levels, seek) {
         ...levels.flatMap(([v, text]) => [s("path", { class: "rs-level", d: `M${left} ${y(v)}H${wide - 10}` }),
           s("text", { x: left + 4, y: y(v) - 5 }, text)]),
         rule, ...runs.map((run, r) => s("path", { class: r === at ? "rs-now" : "rs-other", stroke: run.colour, "stroke-dasharray": run.dash,
-          d: series[r].map((v, n) => (v === null ? "" : `${n && series[r][n - 1] !== null ? "L" : "M"}${x(n).toFixed(1)} ${y(v).toFixed(1)}`)).join("") })),
+          d: linePath(series[r], x, y) })),
         ...(known === null ? [] : [s("circle", { cx: x(epoch), cy: y(known), r: 4, fill: runs[at].colour })]));
     } };
 }

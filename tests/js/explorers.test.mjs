@@ -55,8 +55,8 @@ test("a cell is written as in the table", () => {
 });
 
 test("an arc ends where its edge does, and its middle lies above", () => {
-  assert.equal(rank.arc([0, 0], [10, 0], 0), "M0 0L10 0");
-  assert.equal(rank.arc([0, 0], [10, 0], 5), "M0 0A5.00 5.00 0 0 1 10 0");
+  assert.equal(rank.strandPath([0, 0], [10, 0], 0), "M0.00 0.00L10.00 0.00");
+  assert.equal(rank.strandPath([0, 0], [10, 0], 5), "M0.00 0.00A5.00 5.00 0 0 1 10.00 0.00");
   assert.deepEqual(rank.middle([0, 0], [10, 0], 5), [5, -5]);
 });
 
