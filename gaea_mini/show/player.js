@@ -185,7 +185,7 @@ function thetaBars(run) {
 }
 
 // One run: title, graph and weights of each kind of cell, read-out, rounded cell.
-function panel(run) {
+function panel(run, i) {
   const [kinds, edges, ops] = [run.kinds.length, run.edges.length, run.operations.length];
   const frames = flatten(run.theta), now = new Float64Array(kinds * edges * ops), dense = isDense(run);
   const parts = run.kinds.map((name) => {
@@ -198,7 +198,7 @@ function panel(run) {
   const read = h("p"), caption = h("small"), cell = h("code");
   const live = h("div", { class: "gp-read", "aria-live": "polite", "aria-atomic": "true" },
     read, caption, cell);
-  const el = h("section", { role: "group", "aria-label": run.label }, h("p", { class: "gp-title" }, run.label), ...key,
+  const el = h("section", { "aria-label": `Run ${i + 1}: ${run.label}` }, h("p", { class: "gp-title" }, run.label), ...key,
     h("div", { class: "gp-kinds" }, ...parts.map((part) => part.el)), live);
   const split = (flat) => Array.from({ length: kinds * edges }, (_, i) => flat.subarray(i * ops, (i + 1) * ops));
   const moving = split(now);

@@ -58,8 +58,11 @@ def player_strip(
                 shown = min(epoch, len(run["theta"]) - 1)
                 draw_cell(ax, run, shown, kind)
                 true = run["truth"][shown] if run["truth"] else None
+                # The name stands in the line above the epoch, out of the layout: a long
+                # one must not widen its column.
                 ax.set_title(
-                    f"epoch {shown}" + ("" if true is None else f": true {true:.1f} %"),
+                    f"\nepoch {shown}"
+                    + ("" if true is None else f": true {true:.1f} %"),
                     fontsize=8.5,
                     fontweight="normal",
                     color=MUTED,
@@ -75,7 +78,7 @@ def player_strip(
                         textcoords="offset points",
                         fontsize=10,
                         fontweight="bold",
-                    ).set_in_layout(False)  # else a long name widens its column
+                    ).set_in_layout(False)
         known = any(run["rounded"] for run in trimmed)
         axes = list(below.subplots(1, 1 + known, squeeze=False)[0])
         for ax, draw in zip(axes, (_entropies, _accuracies), strict=False):

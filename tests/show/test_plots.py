@@ -97,7 +97,7 @@ def test_wrong_input_is_named(call: Any, says: str) -> None:
 def test_strip_has_a_row_per_run_and_a_column_per_epoch() -> None:
     runs = [made_up_run(epochs=10), made_up_run("gaea(darts)", epochs=8)]
     fig = player_strip(runs, ["A", "B"])
-    titles = [ax.get_title(loc="left") for ax in fig.axes]
+    titles = [ax.get_title(loc="left").strip() for ax in fig.axes]
     true = [run["truth"]["c10_test"] for run in runs]
     for i, last in enumerate([10, 8]):
         assert titles[3 * i : 3 * i + 3] == [
@@ -115,7 +115,8 @@ def test_strip_without_accuracies_has_the_entropy_alone() -> None:
     run = made_up_run(epochs=2, truth=False)
     run["accuracy_rounded"] = None
     fig = player_strip(run)
-    assert [ax.get_title(loc="left") for ax in fig.axes[:2]] == ["epoch 0", "epoch 1"]
+    titles = [ax.get_title(loc="left").strip() for ax in fig.axes[:2]]
+    assert titles == ["epoch 0", "epoch 1"]
     assert len(fig.axes) == 4
     assert "accuracy" not in describe(run)
 
