@@ -5,7 +5,6 @@
 
 export const WIDEST = 200; // the curves begin at this part of the longest budget
 export const FLOOR = 0.05; // the smallest regret that the curves tell from 0
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
 
 // The place of a cost from 0 to 1 on an axis of logarithms that ends at `end`.
 export const along = (cost, end) => 1 + Math.log(clamp(cost / end, 1 / WIDEST, 1)) / Math.log(WIDEST);
@@ -71,69 +70,10 @@ export function nearest(points, x, y, reach) {
   return best <= reach ? far.indexOf(best) : -1;
 }
 
-// A cell of the table: an operation for each edge.
-export const choice = ({ digits, edges }, i) =>
-  Array.from(digits.slice(i * edges.length, (i + 1) * edges.length), Number);
-
-export function arch({ edges, operations }, ops) {
-  const nodes = [];
-  edges.forEach(([from, to], e) => { nodes[to - 1] = `${nodes[to - 1] || "|"}${operations[ops[e]].name}~${from}|`; });
-  return nodes.join("+");
-}
-
-// An edge from p to q as an arc whose middle lies `bend` beside the straight line.
-export function arc([px, py], [qx, qy], bend) {
-  if (Math.abs(bend) < 0.5) return `M${px} ${py}L${qx} ${qy}`;
-  const chord = Math.hypot(qx - px, qy - py);
-  const r = ((chord * chord / 4 + bend * bend) / (2 * Math.abs(bend))).toFixed(2);
-  return `M${px} ${py}A${r} ${r} 0 ${+(Math.abs(bend) > chord / 2)} ${+(bend > 0)} ${qx} ${qy}`;
-}
-
-export function middle([px, py], [qx, qy], bend) {
-  const lift = bend / Math.hypot(qx - px, qy - py);
-  return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
-}
-
 // ---- drawing -------------------------------------------------------------------------
 
-function make(node, attributes, children = []) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const set = (node, attributes) => make(node, attributes);
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const stroke = (line) => ({ stroke: line.colour, "stroke-dasharray": line.dash, fill: "none" });
 const two = (v) => v.toFixed(2);
-
-// One cell: its edges in the colours of their operations, each with its name.
-function cellView({ edges, layout, operations }) {
-  const { width, height, nodes, bends } = layout;
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "be-cell" });
-  const drawn = edges.map(([from, to], e) => {
-    const path = s("path", { d: arc(nodes[from], nodes[to], bends[e]) });
-    const [x, y] = middle(nodes[from], nodes[to], bends[e]);
-    const box = s("rect", { x: x - 20, y: y - 11, width: 40, height: 22, rx: 11 }), text = s("text", { x, y });
-    return { path, box, text };
-  });
-  svg.append(...drawn.map((one) => one.path),
-    ...nodes.flatMap(([x, y], i) => [s("circle", { cx: x, cy: y, r: 15 }), s("text", { x, y }, String(i))]),
-    ...drawn.flatMap((one) => [one.box, one.text]),
-    s("text", { x: nodes[0][0] - 30, y: nodes[0][1] }, "in"), s("text", { x: nodes.at(-1)[0] + 33, y: nodes.at(-1)[1] }, "out"));
-  return { el: svg, draw(ops) {
-    set(svg, { "aria-label": `The cell: ${edges.map(([from, to], e) => `${from} to ${to} ${operations[ops[e]].short}`).join(", ")}` });
-    drawn.forEach(({ path, box, text }, e) => {
-      const { short, colour, name } = operations[ops[e]];
-      [path, box].forEach((part) => set(part, { stroke: colour }));
-      set(path, { "stroke-dasharray": name === "none" ? "2 6" : "none" });
-      setText(text, short);
-    });
-  } };
-}
 
 // The lines of one clock, their bands, and a dot for each choice at the budget.
 function chart(clock, top, several) {

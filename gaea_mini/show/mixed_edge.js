@@ -2,9 +2,6 @@
 // The model holds pixels, operations, theta and rounded (see mixed_edge.py). First the
 // pure functions, tested to give NumPy's numbers; then what draws.
 
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-const sum = (row) => row.reduce((total, x) => total + x, 0);
-
 // One operation on a picture (rows of numbers): conv is padded with 0, max looks at
 // the pixels under the filter that exist, skip changes nothing.
 export function apply(picture, kind, filter) {
@@ -37,14 +34,6 @@ export function lost(outputs, theta) {
   return whole ? length(minus(mixture, outputs[heaviest(theta)])) / whole : 0;
 }
 
-export const entropy = (theta) => -sum(theta.map((t) => (t > 0 ? t * Math.log(t) : 0))) + 0;
-
-// One weight set, the others scaled so that the row still sums to 1.
-export function setWeight(row, i, value) {
-  const one = clamp(value, 0, 1), rest = sum(row) - row[i], even = (1 - one) / (row.length - 1);
-  return row.map((x, o) => (o === i ? one : rest > 1e-12 ? x * (1 - one) / rest : even));
-}
-
 // Black at 0, white at 1, orange at -1.
 export function colour(v) {
   const up = 255 * clamp(v, 0, 1), down = clamp(-v, 0, 1);
@@ -53,16 +42,6 @@ export function colour(v) {
 
 // ---- drawing -------------------------------------------------------------------------
 
-function make(node, attributes, children) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const percent = (x) => `${(100 * x).toFixed(0)} %`;
 
 // A picture as a canvas with one pixel a number; CSS makes it larger.

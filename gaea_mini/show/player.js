@@ -2,8 +2,6 @@
 // The model holds runs (see trim.py) and epoch. First the pure functions, tested under
 // node; then the parts that draw; then the clock.
 
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-
 export const valueAt = (values, epoch) => values[clamp(epoch, 0, values.length - 1)];
 
 // theta of each state as one row of numbers.
@@ -30,31 +28,6 @@ export function strands(row, width) {
   });
 }
 
-// The line beside an edge from p to q. A bent edge is an arc of a circle, and the
-// line beside it has the same centre. (cell.py draws the same in the printed figure.)
-export function strandPath([px, py], [qx, qy], bend, offset) {
-  const dx = qx - px, dy = qy - py, chord = Math.hypot(dx, dy);
-  const nx = dy / chord, ny = -dx / chord;
-  const f = (x) => x.toFixed(2);
-  if (Math.abs(bend) < 0.5) {
-    const x = nx * offset, y = ny * offset;
-    return `M${f(px + x)} ${f(py + y)}L${f(qx + x)} ${f(qy + y)}`;
-  }
-  const side = Math.sign(bend);
-  const radius = (chord * chord / 4 + bend * bend) / (2 * Math.abs(bend));
-  const cx = (px + qx) / 2 + nx * (bend - side * radius);
-  const cy = (py + qy) / 2 + ny * (bend - side * radius);
-  const r = radius + side * offset, k = r / radius;
-  const flags = `0 ${Math.abs(bend) > chord / 2 ? 1 : 0} ${side > 0 ? 1 : 0}`;
-  return `M${f(cx + (px - cx) * k)} ${f(cy + (py - cy) * k)}`
-    + `A${f(r)} ${f(r)} ${flags} ${f(cx + (qx - cx) * k)} ${f(cy + (qy - cy) * k)}`;
-}
-
-export function middle([px, py], [qx, qy], bend) {
-  const lift = bend / Math.hypot(qx - px, qy - py);
-  return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
-}
-
 // The largest weight of a row, where it is, and how far it leads.
 export function lead(row) {
   let first = 0, second = -1;
@@ -67,36 +40,33 @@ export function lead(row) {
 
 // The edges with the smallest and the largest entropy. alike: there is no difference.
 export function decided(rows) {
-  const h = rows.map((row) => row.reduce((sum, x) => (x > 0 ? sum - x * Math.log(x) : sum), 0));
+  const h = rows.map(entropy);
   const most = h.indexOf(Math.min(...h)), least = h.indexOf(Math.max(...h));
   return { most, least, alike: h[least] - h[most] < 1e-3 };
 }
 
-// An arch string in one piece per node; other text stays whole.
+// A genotype in one piece per cell and node; other text stays whole.
 export function breakCell(text) {
-  return text.startsWith("|") ? text.split(/(?<=\|)(?=\+\|)/) : [text];
+  return text.includes("|") ? text.split(/(?<=\|)(?=\+\|)|(?<=\|)(?= \w+: )/) : [text];
 }
 
-// Round numbers that lie in [low, high], about `count` of them.
-export function ticks(low, high, count) {
-  const raw = Math.max(high - low, 1e-9) / count;
-  const power = 10 ** Math.floor(Math.log10(raw));
-  const step = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999);
-  const out = [];
-  for (let i = Math.ceil(low / step - 1e-9); i * step <= high + step * 1e-9; i++) {
-    out.push(+(i * step).toPrecision(12));
-  }
-  return out;
-}
-
-// An SVG path through values; null leaves a gap.
-export function linePath(values, x, y) {
-  let pen = "M", out = "";
-  values.forEach((value, i) => {
-    if (value !== null) out += `${pen}${x(i).toFixed(1)} ${y(value).toFixed(1)}`;
-    pen = value === null ? "M" : "L";
+// The operation that a genotype keeps on each edge, cell after cell; null where it
+// keeps none.
+export function kept(text, edges) {
+  const first = Math.min(...edges.map(([, to]) => to));
+  return (text.match(/\|\S*\|/g) || []).map((cell) => {
+    const nodes = cell.split("+").map((node) => node.split("|"));
+    return edges.map(([from, to]) => nodes[to - first]
+      ?.find((one) => one.endsWith(`~${from}`))?.split("~")[0] ?? null);
   });
-  return out;
+}
+
+// A row of weights as one bar of colours side by side, in CSS.
+export function bar(row, colours) {
+  let used = 0;
+  const parts = Array.from(row, (weight, o) =>
+    `${colours[o]} ${(100 * used).toFixed(1)}% ${(100 * (used += weight)).toFixed(1)}%`);
+  return `linear-gradient(90deg, ${parts.join(", ")})`;
 }
 
 // Where the clock stands after some seconds. A run plays in 12 s at most. Where less
@@ -110,35 +80,28 @@ export function advance(t, seconds, last, speed, reduced) {
 
 const DASHES = ["", "7 4", "2 3", "9 3 2 3"];
 
-function make(node, attributes, children) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-
-function setText(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
+// A cell with many edges is drawn smaller, and its weights as one bar an edge.
+const isDense = (run) => run.edges.length > 8;
 
 // The cell graph: a strand per operation on each edge, a badge with the leading one.
 function cellGraph(run, kind) {
   const { width, height, nodes, bends, strand } = run.layout;
-  const dense = run.edges.length > 8, ops = run.operations;
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "gp-graph", role: "img",
+  const dense = isDense(run), ops = run.operations;
+  const inputs = nodes.map((_, i) => !run.edges.some(([, to]) => to === i));
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: `gp-graph${dense ? " gp-dense" : ""}`, role: "img",
     "aria-label": `Cell graph of ${run.label}${kind}: ${nodes.length} nodes, ${run.edges.length} `
       + "edges, one strand per operation on each edge, as wide as its weight. "
       + "The table that follows gives the weights." });
   const lines = run.edges.map(() => ops.map(({ colour }) =>
     svg.appendChild(s("path", { stroke: colour, fill: "none" }))));
   nodes.forEach(([x, y], i) => svg.append(
-    s("circle", { cx: x, cy: y, r: dense ? 12 : 15 }), s("text", { x, y }, String(i))));
+    s("circle", { cx: x, cy: y, r: dense ? 14 : 15, class: dense && inputs[i] ? "gp-in" : "" }),
+    s("text", { x, y }, String(i))));
   const [first, last] = [nodes[0], nodes[nodes.length - 1]];
-  svg.append(s("text", { x: first[0] - 30, y: first[1], class: "gp-end" }, "in"),
-    s("text", { x: last[0] + 33, y: last[1], class: "gp-end" }, "out"));
+  if (!dense) {
+    svg.append(s("text", { x: first[0] - 30, y: first[1], class: "gp-end" }, "in"),
+      s("text", { x: last[0] + 33, y: last[1], class: "gp-end" }, "out"));
+  }
   const badges = dense ? [] : run.edges.map(([from, to], e) => {
     const [x, y] = middle(nodes[from], nodes[to], bends[e]);
     const box = s("rect", { x: x - 19, y: y - 10, width: 38, height: 20, rx: 10 });
@@ -146,45 +109,49 @@ function cellGraph(run, kind) {
     svg.append(s("g", { class: "gp-badge" }, box, text));
     return { box, text };
   });
+  const drawn = run.edges.map(() => null);
   return { el: svg, draw(rows) {
     rows.forEach((row, e) => {
+      // Nobody sees a strand move by a twentieth of a pixel.
+      if (drawn[e]?.every((w, o) => Math.abs(w - row[o]) * strand < 0.05)) return;
       const [from, to] = run.edges[e];
+      drawn[e] = Array.from(row);
       strands(row, strand).forEach((one, o) => {
-        lines[e][o].setAttribute("d", strandPath(nodes[from], nodes[to], bends[e], one.offset));
         // A hair of space between strands, but no strand may vanish in it.
-        const drawn = one.width - Math.min(0.7, one.width / 4);
-        lines[e][o].setAttribute("stroke-width", drawn.toFixed(2));
+        set(lines[e][o], { d: strandPath(nodes[from], nodes[to], bends[e], one.offset),
+          "stroke-width": (one.width - Math.min(0.7, one.width / 4)).toFixed(2) });
       });
       if (dense) return;
       const { operation, gap } = lead(row), tie = gap < 5e-4;
       setText(badges[e].text, tie ? "tie" : ops[operation].short);
-      badges[e].box.setAttribute("stroke", tie ? "currentColor" : ops[operation].colour);
-      badges[e].box.setAttribute("stroke-dasharray", gap < 0.02 ? "3 2.5" : "none");
+      set(badges[e].box, { stroke: tie ? "currentColor" : ops[operation].colour,
+        "stroke-dasharray": gap < 0.02 ? "3 2.5" : "none" });
     });
   } };
 }
 
+const swatch = (colour) => h("i", { style: `background:${colour}` });
+
 // theta as a table, one row per edge: every number with its bar, the largest marked.
-function thetaTable(run, kind) {
+function thetaTable(run) {
   const head = h("tr", {}, h("th", { scope: "col" }, "edge"), ...run.operations.map((o) =>
-    h("th", { scope: "col", title: o.name }, h("i", { style: `background:${o.colour}` }), o.short)));
+    h("th", { scope: "col", title: o.name }, swatch(o.colour), o.short)));
   const body = h("tbody");
   const cells = run.edges.map(([from, to]) => {
     const row = run.operations.map(({ colour }) => {
-      const bar = h("i", { style: `background:${colour}` }), number = h("b");
-      return { td: h("td", {}, h("div", {}, number, h("span", {}, bar))), bar, number };
+      const one = swatch(colour), number = h("b");
+      return { td: h("td", {}, h("div", {}, number, h("span", {}, one))), one, number };
     });
     body.append(h("tr", {}, h("th", { scope: "row" }, `${from}→${to}`), ...row.map((c) => c.td)));
     return row;
   });
-  const ops = run.operations.length;
-  const el = h("table", { class: `gp-theta${ops > 5 ? " gp-many" : ""}`, style: `--uniform:${100 / ops}%` },
-    h("caption", {}, `Weights θ${kind || " on every edge"}`), h("thead", {}, head), body);
+  const el = h("table", { class: "gp-theta", style: `--uniform:${100 / run.operations.length}%` },
+    h("caption", {}, "Weights θ on every edge"), h("thead", {}, head), body);
   return { el, draw(rows, exact) {
     cells.forEach((row, e) => {
       const first = lead(exact[e]), tie = first.gap < 5e-4;
-      row.forEach(({ td, bar, number }, o) => {
-        bar.style.transform = `scaleX(${rows[e][o].toFixed(4)})`;
+      row.forEach(({ td, one, number }, o) => {
+        one.style.transform = `scaleX(${rows[e][o].toFixed(4)})`;
         setText(number, exact[e][o].toFixed(2));
         td.classList.toggle("gp-lead", o === first.operation && !tie);
       });
@@ -192,20 +159,50 @@ function thetaTable(run, kind) {
   } };
 }
 
+// theta of a dense cell: one bar an edge, its largest weight, and what rounding keeps.
+function thetaBars(run) {
+  const colours = run.operations.map((o) => o.colour), body = h("tbody");
+  const short = Object.fromEntries(run.operations.map((o) => [o.name, o.short]));
+  const parts = run.edges.map(([from, to]) => {
+    const [mix, first, keep] = [h("span"), h("td"), h("td")];
+    const row = h("tr", {}, h("th", { scope: "row" }, `${from}→${to}`), h("td", {}, mix), first, keep);
+    body.append(row);
+    return { row, mix, first, keep };
+  });
+  const el = h("table", { class: "gp-theta gp-bars" }, h("caption", {}, "Weights θ on every edge"),
+    h("thead", {}, h("tr", {}, ...["edge", "mixture", "largest", "kept"].map((name) =>
+      h("th", { scope: "col" }, name)))), body);
+  return { el, draw(rows, exact, cell) {
+    parts.forEach(({ row, mix, first, keep }, e) => {
+      mix.style.background = bar(rows[e], colours);
+      const { operation, weight, gap } = lead(exact[e]);
+      setText(first, `${gap < 5e-4 ? "tie" : run.operations[operation].short} ${weight.toFixed(2)}`);
+      const name = cell?.[e];
+      setText(keep, name ? short[name] ?? name : "–");
+      row.classList.toggle("gp-kept", Boolean(name));
+    });
+  } };
+}
+
 // One run: title, graph and weights of each kind of cell, read-out, rounded cell.
-function panel(run) {
+function panel(run, i) {
   const [kinds, edges, ops] = [run.kinds.length, run.edges.length, run.operations.length];
-  const frames = flatten(run.theta), now = new Float64Array(kinds * edges * ops);
-  const named = (k) => (kinds > 1 ? `, ${run.kinds[k]}` : "");
-  const parts = run.kinds.flatMap((_, k) => [cellGraph, thetaTable].map((part) =>
-    ({ k, ...part(run, named(k)) })));
-  const read = h("p"), cell = h("code");
+  const frames = flatten(run.theta), now = new Float64Array(kinds * edges * ops), dense = isDense(run);
+  const parts = run.kinds.map((name) => {
+    const graph = cellGraph(run, kinds > 1 ? `, ${name} cell` : ""), table = (dense ? thetaBars : thetaTable)(run);
+    const title = kinds > 1 ? [h("p", { class: "gp-name" }, `${name} cell`)] : [];
+    return { graph, table, el: h("div", { class: "gp-kind" }, ...title, graph.el, table.el) };
+  });
+  const key = dense ? [h("p", { class: "gp-ops" }, ...run.operations.map((o) =>
+    h("span", { title: o.name }, swatch(o.colour), o.short)))] : [];
+  const read = h("p"), caption = h("small"), cell = h("code");
   const live = h("div", { class: "gp-read", "aria-live": "polite", "aria-atomic": "true" },
-    read, h("small", {}, "Cell"), cell);
-  const el = h("section", { "aria-label": run.label }, h("p", { class: "gp-title" }, run.label),
-    ...parts.map((part) => part.el), live);
+    read, caption, cell);
+  const el = h("section", { "aria-label": `Run ${i + 1}: ${run.label}` }, h("p", { class: "gp-title" }, run.label), ...key,
+    h("div", { class: "gp-kinds" }, ...parts.map((part) => part.el)), live);
   const split = (flat) => Array.from({ length: kinds * edges }, (_, i) => flat.subarray(i * ops, (i + 1) * ops));
   const moving = split(now);
+  let text, cells = [];
   const say = (i, row) => {
     const { operation, weight } = lead(row), [from, to] = run.edges[i % edges];
     const kind = kinds > 1 ? `${run.kinds[Math.floor(i / edges)]} ` : "";
@@ -214,17 +211,19 @@ function panel(run) {
   return { el, live, draw(t, epoch) {
     stateAt(frames, t, now);
     const at = clamp(epoch, 0, frames.length - 1), exact = split(frames[at]);
-    parts.forEach(({ k, draw }) => {
-      const part = [k * edges, (k + 1) * edges];
-      draw(moving.slice(...part), exact.slice(...part));
+    const changed = text !== run.genotype[at], truth = run.truth?.[at];
+    if (changed) cells = kept(text = run.genotype[at], run.edges);
+    parts.forEach(({ graph, table }, k) => {
+      const rows = moving.slice(k * edges, (k + 1) * edges);
+      graph.draw(rows);
+      table.draw(rows, exact.slice(k * edges, (k + 1) * edges), cells[k]);
     });
     const { most, least, alike } = decided(exact);
     setText(read, `Epoch ${at}${at < epoch ? ", the last of this run" : ""}: entropy `
       + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "All edges are alike to three decimals."
       : `Most decided edge: ${say(most, exact[most])}. Least decided: ${say(least, exact[least])}.`));
-    const text = run.genotype[at];
-    if (cell.dataset.cell === text) return;
-    cell.dataset.cell = text;
+    setText(caption, `Cell after rounding${truth == null ? "" : `: true test accuracy ${truth.toFixed(2)} %`}`);
+    if (!changed) return;
     cell.replaceChildren(...breakCell(text).map((piece) => h("span", {},
       ...piece.split(/(?<=\|)(?=\w)/).flatMap((bit) => [bit, h("wbr")]))));
   } };
@@ -291,8 +290,7 @@ function chart(runs, last, pick, levels, seek, heading) {
 
 // ---- the clock -----------------------------------------------------------------------
 
-const MEASURES = { truth: "True test accuracy of the cell, %",
-  rounded: "Accuracy after rounding, %", supernet: "Accuracy before rounding, %" };
+const MEASURES = { rounded: "Accuracy after rounding, %", supernet: "Accuracy before rounding, %" };
 
 const options = (pairs) => pairs.map(([value, name]) => h("option", { value }, name));
 
@@ -310,12 +308,14 @@ function build(model, el) {
   const sizes = [...new Set(runs.map((run) => run.operations.length))];
   const charts = [chart(runs, last, (run) => run.entropy,
     sizes.map((o) => [Math.log(o), `ln ${o}, uniform`]), seek, "Entropy of θ, nats")];
-  const known = Object.entries(MEASURES).filter(([key]) => runs.some((run) => run[key]));
+  const has = (key) => runs.some((run) => run[key]);
+  const known = Object.entries(MEASURES).filter(([key]) => has(key));
   if (known.length) {
-    const select = h("select", { "aria-label": "Quantity of the second chart" }, ...options(known));
+    const select = h("select", { "aria-label": "Accuracy of the supernet" }, ...options(known));
     select.addEventListener("change", () => { relay(); ask(); });
     charts.push(chart(runs, last, (run) => run[select.value], [], seek, select));
   }
+  if (has("truth")) charts.push(chart(runs, last, (run) => run.truth, [], seek, "True test accuracy of the cell, %"));
   const root = h("div", { class: "gp", role: "group", "aria-label": `Architecture player: ${labels}` },
     h("div", { class: "gp-panels", "data-runs": runs.length }, ...panels.map((part) => part.el)),
     h("div", { class: "gp-charts" }, ...charts.map((part) => part.el)),

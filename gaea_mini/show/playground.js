@@ -2,9 +2,6 @@
 // The model holds target, lrs, noise, seed, steps, step (see playground.py). First the
 // formulas of gaea_mini/simplex, tested to give the same numbers; then what draws.
 
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-const sum = (row) => row.reduce((total, x) => total + x, 0);
-
 // Standard normal numbers; playground.py draws the same ones.
 export function normals(seed, count) {
   let state = seed >>> 0;
@@ -47,7 +44,6 @@ export function logitStep(alpha, grad, lr) {
   return alpha.map((a, o) => a - lr * theta[o] * (grad[o] - mean));
 }
 
-export const entropy = (theta) => -sum(theta.map((t) => (t > 0 ? t * Math.log(t) : 0))) + 0;
 export const distance = (a, b) => Math.hypot(...a.map((x, o) => x - b[o]));
 
 const same = (state) => state, logs = (theta) => theta.map(Math.log);
@@ -69,12 +65,6 @@ export function walks(target, lrs, noise, seed, steps) {
     }
     return path;
   });
-}
-
-// One weight set, the others scaled so that the row still sums to 1.
-export function setWeight(row, i, value) {
-  const one = clamp(value, 0, 1), rest = sum(row) - row[i], even = (1 - one) / (row.length - 1);
-  return row.map((x, o) => (o === i ? one : rest > 1e-12 ? x * (1 - one) / rest : even));
 }
 
 // The target for another number of weights: its first three, and zeros behind them.
@@ -104,17 +94,6 @@ export const toLr = (x) => +(10 ** x).toPrecision(2);
 const SHAPES = { o: "M-5 0A5 5 0 1 1 5 0A5 5 0 1 1 -5 0",
   s: "M-4.5 -4.5H4.5V4.5H-4.5Z", D: "M0 -6L6 0L0 6L-6 0Z" };
 
-function make(node, attributes, children = []) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const set = (node, attributes) => make(node, attributes);
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const line = (points) => points.map(([x, y], i) =>
   `${i ? "L" : "M"}${x.toFixed(1)} ${y.toFixed(1)}`).join("");
 const stroke = (rule) => ({ stroke: rule.colour, "stroke-dasharray": rule.dash, fill: "none" });

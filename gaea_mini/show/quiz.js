@@ -17,13 +17,6 @@ export function judge(choices, chosen) {
 
 let made = 0; // names of radio groups are unique in a page
 
-function h(tag, attributes = {}, ...children) {
-  const node = document.createElement(tag);
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-
 // Text with the few marks that quiz.py makes.
 function marked(tag, attributes, text) {
   const node = h(tag, attributes);

@@ -3,8 +3,6 @@
 // dash, counts, chosen), pictures, ceiling; and method, epoch, k, cell, which the reader
 // moves (see rank_scatter.py). First the pure functions, tested under node.
 
-export const clamp = (x, low, high) => Math.min(high, Math.max(low, x));
-
 // Whole numbers of two bytes, as base64, in rows of `width`.
 export function decode(text, width) {
   const bytes = atob(text), all = Uint16Array.from({ length: bytes.length / 2 }, (_, i) =>
@@ -67,37 +65,6 @@ export function nearest(xs, ys, x, y, reach) {
   return found;
 }
 
-// A cell of the table: an operation for each edge.
-export const choice = ({ digits, edges }, i) =>
-  Array.from(digits.slice(i * edges.length, (i + 1) * edges.length), Number);
-
-export function arch({ edges, operations }, ops) {
-  const nodes = [];
-  edges.forEach(([from, to], e) => { nodes[to - 1] = `${nodes[to - 1] || "|"}${operations[ops[e]].name}~${from}|`; });
-  return nodes.join("+");
-}
-
-// An edge from p to q as an arc whose middle lies `bend` beside the straight line.
-export function arc([px, py], [qx, qy], bend) {
-  if (Math.abs(bend) < 0.5) return `M${px} ${py}L${qx} ${qy}`;
-  const chord = Math.hypot(qx - px, qy - py);
-  const r = ((chord * chord / 4 + bend * bend) / (2 * Math.abs(bend))).toFixed(2);
-  return `M${px} ${py}A${r} ${r} 0 ${+(Math.abs(bend) > chord / 2)} ${+(bend > 0)} ${qx} ${qy}`;
-}
-
-export function middle([px, py], [qx, qy], bend) {
-  const lift = bend / Math.hypot(qx - px, qy - py);
-  return [(px + qx) / 2 + (qy - py) * lift, (py + qy) / 2 - (qx - px) * lift];
-}
-
-// Round numbers that lie in [low, high], about `count` of them.
-export function ticks(low, high, count) {
-  const raw = Math.max(high - low, 1e-9) / count, power = 10 ** Math.floor(Math.log10(raw));
-  const width = power * [1, 2, 5, 10].find((m) => m * power >= raw * 0.999), out = [];
-  for (let i = Math.ceil(low / width - 1e-9); i * width <= high + width * 1e-9; i++) out.push(+(i * width).toPrecision(12));
-  return out;
-}
-
 // Where the clock stands after some seconds: two epochs a second, or all in 12 seconds.
 // Where less motion is asked for it jumps from state to state.
 export function advance(t, seconds, last, reduced) {
@@ -107,44 +74,8 @@ export function advance(t, seconds, last, reduced) {
 
 // ---- drawing -------------------------------------------------------------------------
 
-function make(node, attributes, children = []) {
-  Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
-  node.append(...children);
-  return node;
-}
-const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
-const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
-const set = (node, attributes) => make(node, attributes);
-const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 const places = ([first, last]) => (first === last ? String(first) : `${first} to ${last}`);
 const options = (values) => values.map((value) => h("option", { value }, String(value)));
-
-// One cell: its edges in the colours of their operations, each with its name.
-function cellView({ edges, layout, operations }) {
-  const { width, height, nodes, bends } = layout;
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", class: "rs-cell" });
-  const drawn = edges.map(([from, to], e) => {
-    const path = s("path", { d: arc(nodes[from], nodes[to], bends[e]) });
-    const [x, y] = middle(nodes[from], nodes[to], bends[e]);
-    const box = s("rect", { x: x - 20, y: y - 11, width: 40, height: 22, rx: 11 }), text = s("text", { x, y });
-    return { path, box, text };
-  });
-  svg.append(...drawn.map((one) => one.path),
-    ...nodes.flatMap(([x, y], i) => [s("circle", { cx: x, cy: y, r: 15 }), s("text", { x, y }, String(i))]),
-    ...drawn.flatMap((one) => [one.box, one.text]),
-    s("text", { x: nodes[0][0] - 30, y: nodes[0][1] }, "in"), s("text", { x: nodes.at(-1)[0] + 33, y: nodes.at(-1)[1] }, "out"));
-  return { el: svg, draw(ops) {
-    set(svg, { "aria-label": `The cell: ${edges.map(([from, to], e) => `${from} to ${to} ${operations[ops[e]].short}`).join(", ")}` });
-    drawn.forEach(({ path, box, text }, e) => {
-      const { short, colour, name } = operations[ops[e]];
-      [path, box].forEach((part) => set(part, { stroke: colour }));
-      set(path, { "stroke-dasharray": name === "none" ? "2 6" : "none" });
-      setText(text, short);
-    });
-  } };
-}
 
 // Curves of all runs over the epochs. A pointer on them moves the epoch.
 function chart(runs, last, heading, levels, seek) {
@@ -177,7 +108,7 @@ function chart(runs, last, heading, levels, seek) {
         ...levels.flatMap(([v, text]) => [s("path", { class: "rs-level", d: `M${left} ${y(v)}H${wide - 10}` }),
           s("text", { x: left + 4, y: y(v) - 5 }, text)]),
         rule, ...runs.map((run, r) => s("path", { class: r === at ? "rs-now" : "rs-other", stroke: run.colour, "stroke-dasharray": run.dash,
-          d: series[r].map((v, n) => (v === null ? "" : `${n && series[r][n - 1] !== null ? "L" : "M"}${x(n).toFixed(1)} ${y(v).toFixed(1)}`)).join("") })),
+          d: linePath(series[r], x, y) })),
         ...(known === null ? [] : [s("circle", { cx: x(epoch), cy: y(known), r: 4, fill: runs[at].colour })]));
     } };
 }

@@ -22,7 +22,11 @@ def player_strip(
     labels: Sequence[str] | None = None,
     epochs: Sequence[int] | None = None,
 ) -> Figure:
-    """The cell of each run at three epochs, and the entropy of all runs below.
+    """The cells of each run at three epochs, and the curves of all runs below.
+
+    A run with several cells has a row for each. Where the record has the true accuracy
+    of the rounded cell, it stands beside the epoch. Below is the entropy and, where a
+    record has it, the accuracy after rounding.
 
     Args:
         runs: one run or up to 4, see :class:`gaea_mini.show.ArchitecturePlayer`.
@@ -39,34 +43,48 @@ def player_strip(
         epochs = sorted({0, last // 2, last})
     if not epochs or min(epochs) < 0:
         raise InputError(f"epochs is {list(epochs)}: give states from 0 to {last}")
-    rows, columns = len(trimmed), len(epochs)
+    cells = [(run, kind) for run in trimmed for kind in range(len(run["kinds"]))]
+    rows, columns = len(cells), len(epochs)
     with plot_style():
-        fig = plt.figure(figsize=(2.65 * max(columns, 2), 1.62 * rows + 2.2))
+        tall, low = 1.62 * rows, 2.3
+        fig = plt.figure(figsize=(2.65 * max(columns, 2), tall + low))
         plt.close(fig)  # so that a notebook shows it once
-        grid = fig.add_gridspec(
-            rows + 1, columns, height_ratios=[1.0] * rows + [1.05], hspace=0.06
-        )
-        for i, run in enumerate(trimmed):
+        halves = fig.add_gridspec(2, 1, height_ratios=[tall, low])
+        top, below = fig.add_subfigure(halves[0]), fig.add_subfigure(halves[1])
+        grid = top.add_gridspec(rows, columns)
+        for i, (run, kind) in enumerate(cells):
             for j, epoch in enumerate(epochs):
-                ax = fig.add_subplot(grid[i, j])
+                ax = top.add_subplot(grid[i, j])
                 shown = min(epoch, len(run["theta"]) - 1)
-                draw_cell(ax, run, shown)
+                draw_cell(ax, run, shown, kind)
+                true = run["truth"][shown] if run["truth"] else None
+                # The name stands in the line above the epoch, out of the layout: a long
+                # one must not widen its column.
                 ax.set_title(
-                    f"epoch {shown}", fontsize=8.5, fontweight="normal", color=MUTED
+                    f"\nepoch {shown}"
+                    + ("" if true is None else f": true {true:.1f} %"),
+                    fontsize=8.5,
+                    fontweight="normal",
+                    color=MUTED,
                 )
                 if j == 0:
+                    several = len(run["kinds"]) > 1
+                    of = f", {run['kinds'][kind]} cell" if several else ""
                     ax.annotate(
-                        run["label"][:24],
+                        run["label"][:24] + of,
                         (0, 1),
                         xycoords="axes fraction",
                         xytext=(0, 18),
                         textcoords="offset points",
                         fontsize=10,
                         fontweight="bold",
-                    )
-        _entropies(fig.add_subplot(grid[rows, :]), trimmed)
+                    ).set_in_layout(False)
+        known = any(run["rounded"] for run in trimmed)
+        axes = list(below.subplots(1, 1 + known, squeeze=False)[0])
+        for ax, draw in zip(axes, (_entropies, _accuracies), strict=False):
+            draw(ax, trimmed)
         named = {o["name"]: o for run in trimmed for o in run["operations"]}
-        fig.legend(
+        below.legend(
             handles=[
                 Patch(color=o["colour"], label=f"{o['short']}: {name[:24]}")
                 for name, o in named.items()
@@ -78,6 +96,8 @@ def player_strip(
             handlelength=1,
             handleheight=0.8,
         )
+        fig.draw_without_rendering()  # names need to know how tall the axes are
+        name_lines(axes[-1])  # the other one has the same colours and dashes
     return fig
 
 
@@ -134,10 +154,23 @@ def draw_cell(ax: Axes, run: Mapping[str, Any], epoch: int, kind: int = 0) -> No
     ax.axis("off")
 
 
-def _entropies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
+def _curves(ax: Axes, trimmed: Sequence[Mapping[str, Any]], key: str) -> None:
     for dash, run in zip(DASHES, trimmed, strict=False):
-        values = [math.nan if y is None else y for y in run["entropy"]]
-        ax.plot(values, color=run["colour"], linestyle=dash, label=run["label"][:24])
+        if run[key]:
+            values = [math.nan if y is None else y for y in run[key]]
+            label = run["label"][:24]
+            ax.plot(values, color=run["colour"], linestyle=dash, label=label)
+    ax.margins(x=0)
+    ax.set_xlabel("epoch")
+
+
+def _accuracies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
+    _curves(ax, trimmed, "rounded")
+    ax.set_ylabel("accuracy after\nrounding (%)")
+
+
+def _entropies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
+    _curves(ax, trimmed, "entropy")
     for count in {len(run["operations"]) for run in trimmed}:
         uniform = math.log(count)
         ax.axhline(uniform, color=MUTED, linestyle=(0, (4, 3)), linewidth=1)
@@ -152,10 +185,7 @@ def _entropies(ax: Axes, trimmed: Sequence[Mapping[str, Any]]) -> None:
             fontsize=8,
         )
     ax.set_ylim(0, 1.14 * max(math.log(len(run["operations"])) for run in trimmed))
-    ax.margins(x=0)
-    ax.set_xlabel("epoch")
     ax.set_ylabel("entropy of θ (nats)")
-    name_lines(ax)
 
 
 def describe(runs: Any, labels: Sequence[str] | None = None) -> str:
@@ -167,14 +197,26 @@ def describe(runs: Any, labels: Sequence[str] | None = None) -> str:
     parts = []
     for run in trimmed:
         entropy = [y for y in run["entropy"] if y is not None]
-        parts.append(
+        words = (
             f"{run['label']}: entropy {entropy[0]:.2f} nats at the start, lowest "
             f"{min(entropy):.2f}, at the end {entropy[-1]:.2f}; "
-            f"last cell {run['genotype'][-1]}"
         )
+        for key, name in (
+            ("rounded", "accuracy after rounding"),
+            ("truth", "true accuracy of that cell"),
+        ):
+            if run[key] and run[key][-1] is not None:
+                words += f"{name} {run[key][-1]:.1f} % at the end; "
+        parts.append(f"{words}last cell {run['genotype'][-1]}")
+    several = any(len(run["kinds"]) > 1 for run in trimmed)
+    known = any(run["rounded"] for run in trimmed)
     return (
-        "Cell graphs at several epochs, one strand per operation on each edge, as wide "
-        "as its weight, and below them the entropy over epochs. "
+        "Cell graphs at several epochs, "
+        + ("the cells of a run one under the other, " if several else "")
+        + "one strand per operation on each edge, as wide as its weight, and below "
+        "them the entropy"
+        + (" and the accuracy after rounding" if known else "")
+        + " over epochs. "
         + ". ".join(parts)
         + "."
     )

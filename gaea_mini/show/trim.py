@@ -14,6 +14,7 @@ from gaea_mini.show.cell import layout
 from gaea_mini.show.style import method_colour, operation_colour, operation_short
 
 MOST_RUNS = 4
+KINDS = {"reduce": "reduction"}  # as a reader calls them
 FIX = "give a Run, or its dict as saved by Run.save"
 
 
@@ -122,7 +123,7 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
             {"name": o, "short": operation_short(o), "colour": operation_colour(o)}
             for o in map(str, operations)
         ],
-        "kinds": [str(kind) for kind in kinds],
+        "kinds": [KINDS.get(str(kind), str(kind)) for kind in kinds],
         "edges": [[int(source), int(target)] for source, target in edges],
         "layout": layout(edges),
         "theta": theta,

@@ -1,8 +1,8 @@
 """What the small widgets share: their files, and checks of what they are given.
 
-A widget is one script ``NAME.js`` and one style ``NAME.css`` after ``base.css``. It
-draws what its traits say, so that it needs no kernel, and it has a ``still``: what
-stands for it in print, on GitHub and where no script runs.
+A widget is one script ``NAME.js`` after ``draw.js`` and one style ``NAME.css`` after
+``base.css``. It draws what its traits say, so that it needs no kernel, and it has a
+``still``: what stands for it in print, on GitHub and where no script runs.
 """
 
 from pathlib import Path
@@ -16,8 +16,10 @@ HERE = Path(__file__).parent
 
 
 def script(name: str) -> str:
-    """The script of a widget."""
-    return (HERE / f"{name}.js").read_text("utf-8")
+    """The script of a widget, after what all of them share: one file, no imports."""
+    return "\n".join(
+        (HERE / f"{part}.js").read_text("utf-8") for part in ("draw", name)
+    )
 
 
 def styles(name: str) -> str:

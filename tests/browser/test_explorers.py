@@ -174,7 +174,7 @@ def test_hover_draws_a_cell_and_a_click_keeps_it(
     assert shown == RANK_CELLS[worst]
     facts = page.locator(".rs-facts").inner_text()
     assert f"{RANK_TRUTH[worst]:.2f}" in facts and "rank 729 of 729" in facts
-    names = page.locator(".rs-cell rect + text").all_text_contents()
+    names = page.locator(".gw-cell rect + text").all_text_contents()
     short = {"skip_connect": "skip", "nor_conv_3x3": "3×3", "avg_pool_3x3": "pool"}
     wanted = [short[part] for part in re.findall(r"\|?([a-z_0-9]+)~", shown)]
     assert names == wanted
@@ -421,7 +421,7 @@ def test_the_explorer_by_keyboard_alone(
     page.keyboard.press("End")
     settle(page)
     assert "evolution, 500 repetitions" in facts(page)
-    assert not page.locator(".be-cell").is_visible()
+    assert not page.locator(".be .gw-cell").is_visible()
     assert visit.errors == []
 
 

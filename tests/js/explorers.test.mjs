@@ -1,13 +1,9 @@
 // Pure functions of the rank scatter and the explorer: node --test tests/js
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { widget } from "./widget.mjs";
 
-const load = (name) => {
-  const source = readFileSync(new URL(`../../gaea_mini/show/${name}.js`, import.meta.url));
-  return import(`data:text/javascript;base64,${source.toString("base64")}`);
-};
-const rank = await load("rank_scatter"), bench = await load("explorer");
+const rank = await widget("rank_scatter"), bench = await widget("explorer");
 const close = (a, b, eps = 1e-9) => assert.ok(Math.abs(a - b) < eps, `${a} is not ${b}`);
 
 test("the default exports are widgets", () => {
@@ -59,8 +55,8 @@ test("a cell is written as in the table", () => {
 });
 
 test("an arc ends where its edge does, and its middle lies above", () => {
-  assert.equal(rank.arc([0, 0], [10, 0], 0), "M0 0L10 0");
-  assert.equal(rank.arc([0, 0], [10, 0], 5), "M0 0A5.00 5.00 0 0 1 10 0");
+  assert.equal(rank.strandPath([0, 0], [10, 0], 0), "M0.00 0.00L10.00 0.00");
+  assert.equal(rank.strandPath([0, 0], [10, 0], 5), "M0.00 0.00A5.00 5.00 0 0 1 10.00 0.00");
   assert.deepEqual(rank.middle([0, 0], [10, 0], 5), [5, -5]);
 });
 

@@ -1,10 +1,9 @@
 // Pure functions of the player, under node's own test runner: node --test tests/js
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { widget } from "./widget.mjs";
 
-const source = readFileSync(new URL("../../gaea_mini/show/player.js", import.meta.url));
-const player = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const player = await widget("player");
 const close = (a, b, eps = 1e-9) => assert.ok(Math.abs(a - b) < eps, `${a} is not ${b}`);
 
 test("the default export is a widget", () => {
@@ -67,6 +66,23 @@ test("an arch string breaks at its nodes, and nothing is lost", () => {
   assert.deepEqual(player.breakCell(cell), ["|a~0|", "+|a~0|b~1|", "+|c~0|a~1|b~2|"]);
   assert.equal(player.breakCell(cell).join(""), cell);
   assert.deepEqual(player.breakCell("Genotype(normal=...)"), ["Genotype(normal=...)"]);
+  const both = "normal: |a~0|b~1|+|a~0|b~2| reduce: |c~0|a~1|+|a~1|b~2|";
+  assert.deepEqual(player.breakCell(both),
+    ["normal: |a~0|b~1|", "+|a~0|b~2|", " reduce: |c~0|a~1|", "+|a~1|b~2|"]);
+});
+
+test("what a genotype keeps on each edge of each cell", () => {
+  const edges = [[0, 2], [1, 2], [0, 3], [1, 3], [2, 3]];
+  assert.deepEqual(player.kept("normal: |a~0|b~1|+|a~0|b~2| reduce: |c~0|a~1|+|a~1|b~2|", edges),
+    [["a", "b", "a", null, "b"], ["c", "a", null, "a", "b"]]);
+  const six = [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]];
+  assert.deepEqual(player.kept("|a~0|+|b~0|c~1|+|d~0|e~1|f~2|", six), [[..."abcdef"]]);
+  assert.deepEqual(player.kept("some other text", six), []);
+});
+
+test("a bar is as long as the weights, colour after colour", () => {
+  assert.equal(player.bar([0.25, 0.75], ["red", "blue"]),
+    "linear-gradient(90deg, red 0.0% 25.0%, blue 25.0% 100.0%)");
 });
 
 test("ticks are round, inside and in order", () => {

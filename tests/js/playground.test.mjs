@@ -1,10 +1,9 @@
 // Pure functions of the playground, under node's own test runner: node --test tests/js
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { widget } from "./widget.mjs";
 
-const source = readFileSync(new URL("../../gaea_mini/show/playground.js", import.meta.url));
-const page = await import(`data:text/javascript;base64,${source.toString("base64")}`);
+const page = await widget("playground");
 const close = (a, b, eps = 1e-9) => assert.ok(Math.abs(a - b) < eps, `${a} is not ${b}`);
 const all = (a, b, eps) => a.forEach((x, i) => close(x, b[i], eps));
 const total = (row) => row.reduce((sum, x) => sum + x, 0);

@@ -1,13 +1,9 @@
 // Pure functions of the mixed edge and the quiz: node --test tests/js
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { widget } from "./widget.mjs";
 
-const load = (name) => {
-  const source = readFileSync(new URL(`../../gaea_mini/show/${name}.js`, import.meta.url));
-  return import(`data:text/javascript;base64,${source.toString("base64")}`);
-};
-const edge = await load("mixed_edge"), quiz = await load("quiz");
+const edge = await widget("mixed_edge"), quiz = await widget("quiz");
 const close = (a, b, eps = 1e-9) => assert.ok(Math.abs(a - b) < eps, `${a} is not ${b}`);
 
 test("the default exports are widgets", () => {

@@ -10,6 +10,7 @@ import pytest
 
 HERE = Path(__file__).parent
 SCRIPTS = [
+    "gaea_mini/show/draw.js",
     "gaea_mini/show/player.js",
     "gaea_mini/show/playground.js",
     "gaea_mini/show/mixed_edge.js",

@@ -19,12 +19,18 @@ DARTS_OPS = [
 ]
 
 
-def arch(edges: list[list[int]], names: list[str]) -> str:
-    """Arch string of an NB201-like cell."""
-    by_target: dict[int, str] = {}
-    for (source, target), name in zip(edges, names, strict=True):
-        by_target[target] = by_target.get(target, "|") + f"{name}~{source}|"
-    return "+".join(by_target[target] for target in sorted(by_target))
+def arch(edges: list[list[int]], rows: list[list[float]], names: list[str]) -> str:
+    """Arch string: the leading operations, on two edges a node if ``none`` is one."""
+    some = [o for o, name in enumerate(names) if name != "none"]
+    best = [max(some, key=lambda o, row=row: row[o]) for row in rows]
+    groups = []
+    for node in sorted({target for _, target in edges}):
+        entering = [e for e, (_, target) in enumerate(edges) if target == node]
+        if "none" in names:
+            entering = sorted(sorted(entering, key=lambda e: -rows[e][best[e]])[:2])
+        kept = "|".join(f"{names[best[e]]}~{edges[e][0]}" for e in entering)
+        groups.append(f"|{kept}|")
+    return "+".join(groups)
 
 
 def made_up_run(
@@ -61,8 +67,12 @@ def made_up_run(
             state.append(rows)
         theta.append(state)
         entropy.append(total / (len(kinds) * len(edges)))
-        leads = [operations[row.index(max(row))] for row in state[0]]
-        genotype.append(arch(edges, leads))
+        cells = [arch(edges, rows, operations) for rows in state]
+        genotype.append(
+            cells[0]
+            if len(kinds) == 1
+            else " ".join(map("{}: {}".format, kinds, cells))
+        )
     growing = [10 + 45 * (1 - math.exp(-epoch / 8)) for epoch in range(epochs + 1)]
     run = {
         "config": {

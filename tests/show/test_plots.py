@@ -97,14 +97,28 @@ def test_wrong_input_is_named(call: Any, says: str) -> None:
 def test_strip_has_a_row_per_run_and_a_column_per_epoch() -> None:
     runs = [made_up_run(epochs=10), made_up_run("gaea(darts)", epochs=8)]
     fig = player_strip(runs, ["A", "B"])
-    titles = [ax.get_title(loc="left") for ax in fig.axes]
-    assert titles[:3] == ["epoch 0", "epoch 5", "epoch 10"]
-    assert titles[3:6] == ["epoch 0", "epoch 5", "epoch 8"]
+    titles = [ax.get_title(loc="left").strip() for ax in fig.axes]
+    true = [run["truth"]["c10_test"] for run in runs]
+    for i, last in enumerate([10, 8]):
+        assert titles[3 * i : 3 * i + 3] == [
+            f"epoch {epoch}: true {true[i][epoch]:.1f} %" for epoch in (0, 5, last)
+        ]
     assert "A" in [text.get_text() for text in fig.axes[0].texts]
     assert "B" in [text.get_text() for text in fig.axes[3].texts]
-    assert len(fig.axes) == 7
-    curve = line(fig.axes[6], "A").get_ydata()
-    np.testing.assert_allclose(curve, runs[0]["entropy"], atol=1e-4)
+    assert len(fig.axes) == 8
+    for ax, key in zip(fig.axes[6:], ("entropy", "accuracy_rounded"), strict=True):
+        curve = line(ax, "A").get_ydata()
+        np.testing.assert_allclose(curve, runs[0][key], atol=1e-4)
+
+
+def test_strip_without_accuracies_has_the_entropy_alone() -> None:
+    run = made_up_run(epochs=2, truth=False)
+    run["accuracy_rounded"] = None
+    fig = player_strip(run)
+    titles = [ax.get_title(loc="left").strip() for ax in fig.axes[:2]]
+    assert titles == ["epoch 0", "epoch 1"]
+    assert len(fig.axes) == 4
+    assert "accuracy" not in describe(run)
 
 
 def test_strip_names_the_leading_operation_and_a_tie() -> None:
@@ -133,11 +147,23 @@ def test_strip_draws_a_darts_cell() -> None:
         epochs=2,
         edges=DARTS_EDGES,
         operations=DARTS_OPS,
-        kinds=("normal", "reduction"),
+        kinds=("normal", "reduce"),
+        truth=False,
     )
-    fig = player_strip(run)
+    fig = player_strip(run, ["A"])
     fig.canvas.draw()
-    assert len(fig.axes) == 4
+    assert len(fig.axes) == 2 * 3 + 2
+    names = [fig.axes[i].texts[-1].get_text() for i in (0, 3)]
+    assert names == ["A, normal cell", "A, reduction cell"]
+    # Each row has its own cell: different strands in the last state.
+    outlines = [
+        np.concatenate([p.get_path().vertices for p in fig.axes[i].patches])
+        for i in (2, 5)
+    ]
+    assert outlines[0].shape != outlines[1].shape or not np.allclose(*outlines)
+    text = describe(run)
+    assert "one under the other" in text and "accuracy after rounding" in text
+    assert run["genotype"][-1] in text
 
 
 def test_text_for_the_strip_takes_its_numbers_from_the_record() -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,6 @@ from gaea_mini.show.mixed_edge import OPERATIONS, apply
 from gaea_mini.show.playground import RULES, normals, walks
 from gaea_mini.show.quiz import to_html
 
-SHOW = Path(sys.modules["gaea_mini.show"].__file__ or "").parent
 CHOICES = [("No.", False, "It is not."), ("Yes, $θ_o < 1$.", True, "It *is*.")]
 MAKE: dict[str, Callable[[], Any]] = {
     "playground": SimplexPlayground,
@@ -40,14 +37,6 @@ def test_state_survives_the_way_to_the_page(name: str) -> None:
         if key in widget.trait_names(sync=True) and key != "layout":
             assert getattr(widget, key) == value or key in ("tabbable", "tooltip")
     assert len(json.dumps(own)) < 6000  # a picture is most of it
-
-
-@each_widget
-def test_the_script_is_one_small_file_without_outside_code(name: str) -> None:
-    script = (SHOW / f"{name}.js").read_text("utf-8")
-    assert script.count("\n") <= 400
-    assert "import " not in script and "import(" not in script
-    assert "http" not in script.replace("http://www.w3.org/2000/svg", "")
 
 
 # ---- the playground ---------------------------------------------------------------

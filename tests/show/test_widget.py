@@ -13,8 +13,10 @@ from made_up import made_up_run
 
 from gaea_mini.errors import InputError
 from gaea_mini.show import ArchitecturePlayer
+from gaea_mini.show.widget import script
 
 SHOW = Path(sys.modules["gaea_mini.show"].__file__ or "").parent
+SCRIPTS = sorted({path.stem for path in SHOW.glob("*.js")} - {"draw"})
 
 
 @pytest.fixture
@@ -108,9 +110,12 @@ def test_showing_needs_no_torch_and_names_load_what_they_need() -> None:
     assert ran.stdout == "done\n", ran.stderr
 
 
-def test_the_script_is_one_small_file_without_outside_code() -> None:
-    script = (SHOW / "player.js").read_text("utf-8")
-    assert script.count("\n") <= 400
-    assert "import " not in script and "import(" not in script
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_a_script_is_one_small_file_without_outside_code(name: str) -> None:
+    assert (SHOW / f"{name}.js").read_text("utf-8").count("\n") <= 400
+    sent = script(name)
+    assert "import " not in sent and "import(" not in sent
+    assert sent.count("export default") == 1
+    assert "http" not in sent.replace("http://www.w3.org/2000/svg", "")
     # Both would end or break the script element that page.py puts it in.
-    assert "</script" not in script.lower() and "<!--" not in script
+    assert "</script" not in sent.lower() and "<!--" not in sent
