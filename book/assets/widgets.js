@@ -119,6 +119,12 @@
     }
   }
 
+  // A cell that runs in the page shows a widget of its own (live.js).
+  window.showWidget = async (el, state) => {
+    const { model, widget } = await start({ state });
+    await widget.render({ model, el });
+  };
+
   function run() {
     const entries = {}, started = {};
     for (const script of document.querySelectorAll(STATE)) {

@@ -12,7 +12,8 @@ It does seven small things:
 * an entry of the bibliography is a list item also for a screen reader;
 * the download menu offers the executed notebook, with a set-up cell that installs.
 
-The back matter, the API page and what a published copy has are in modules beside it.
+The back matter, the API page, Python in the page and what a published copy has are in
+modules beside it.
 """
 
 from __future__ import annotations
@@ -228,7 +229,7 @@ def offer_notebook(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    for extension in ("gaea_back", "gaea_api", "gaea_site"):
+    for extension in ("gaea_back", "gaea_api", "gaea_live", "gaea_site"):
         app.setup_extension(extension)
     for role in ("run-time", "reading-time", "peak-memory"):
         app.add_role(role, PageTime())
