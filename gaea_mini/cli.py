@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 
 import gaea_mini
 from gaea_mini.cli_benchmark import add_benchmark
+from gaea_mini.cli_full import prefix
 from gaea_mini.cli_lists import run_methods, run_spaces
 from gaea_mini.cli_search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.errors import InputError
@@ -197,5 +198,5 @@ def _kitchen(options: argparse.Namespace) -> Any:
 
 
 def _complain(message: str) -> int:
-    print(f"gaea_mini: {message}", file=sys.stderr)
+    print(f"{prefix()}{message}", file=sys.stderr)
     return 2

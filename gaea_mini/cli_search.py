@@ -11,6 +11,14 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from gaea_mini.cli_full import (
+    Steps,
+    add_full_options,
+    fill_in,
+    forecast_search,
+    notes,
+    speed_of,
+)
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_apart, require_writable
 
@@ -32,7 +40,11 @@ def add_search(commands: Any) -> None:
         formatter_class=HelpWithDefaults,
     )
     add = search.add_argument
-    add("--space", default="compact", help="search space; see 'spaces'")
+    add(
+        "--space",
+        help="search space; see 'spaces'. By default compact; with --preset gpu "
+        "nasbench201",
+    )
     add(
         "--without",
         nargs="*",
@@ -40,7 +52,11 @@ def add_search(commands: Any) -> None:
         help="operations left out; by default those that the paper leaves out "
         "('none' of nasbench201). '--without' alone keeps all",
     )
-    add("--method", default="gaea-darts", help="method; see 'methods'")
+    add(
+        "--method",
+        help="method; see 'methods'. By default gaea-darts; with --preset gpu on the "
+        "space darts gaea-pc-darts, with the warm-up of its paper",
+    )
     add("--objective", default="bilevel", help="'bilevel' or 'single-level'")
     add(
         "--passes",
@@ -75,28 +91,18 @@ def add_search(commands: Any) -> None:
     )
     add(
         "--data",
-        default="fashion",
         help="'fashion' (shipped), 'cifar10', 'cifar100' or 'fashion-mnist' "
-        "(torchvision), or the path of a .npz",
+        "(torchvision), the path of a .npz, or a folder with the official files of "
+        "CIFAR-10 or CIFAR-100. By default fashion; with --preset gpu cifar10",
     )
     add(
         "--preset",
         default="tiny",
         help="size of the search: 'tiny' (seconds), 'cpu' (minutes) or 'gpu' (the "
-        "paper's size; needs pictures of 32 pixels, such as cifar10)",
+        "paper's size; needs pictures of 32 pixels, such as cifar10; on the space "
+        "darts it is 'gpu-darts', the recipe of PC-DARTS)",
     )
-    add(
-        "--precision",
-        default="float32",
-        help="what the supernet computes in: 'float32', 'bfloat16', or on CUDA "
-        "'float16' with a gradient scaler; theta and the weights stay in float32",
-    )
-    add(
-        "--compile",
-        action="store_true",
-        help="hand the supernet to torch.compile; on the CPU this takes minutes at the "
-        "start and was measured to be slower then",
-    )
+    add_full_options(add)
     add(
         "--skip-below",
         type=float,
@@ -111,7 +117,15 @@ def add_search(commands: Any) -> None:
     add(
         "--checkpoint",
         type=a_file,
-        help="file to continue from if it is there, and to write after every epoch",
+        help="file to continue from if it is there, and to write after every epoch; "
+        "the one before is kept beside it",
+    )
+    add(
+        "--minutes",
+        type=float,
+        default=10.0,
+        help="with --checkpoint: write it within an epoch too, when so many minutes "
+        "have gone since the last",
     )
     add_table(search, required=False)
     group = search.add_argument_group("numbers that replace the preset's")
@@ -130,19 +144,30 @@ def add_search(commands: Any) -> None:
 
 
 def run_search(options: argparse.Namespace) -> None:
-    """Search with a progress bar; write the record; say what was found."""
+    """Search with a progress bar; write the record; say what was found.
+
+    Under torchrun every process searches, and process 0 writes and says it.
+    """
+    from gaea_mini.search.distributed import joined
+
+    with notes(), joined(_device(options.device)) as (ranks, device):
+        _search(options, ranks, device)
+
+
+def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
     from gaea_mini.data import file_of, load
     from gaea_mini.evaluate import NasBench201
     from gaea_mini.search import search
     from gaea_mini.supernet import space
 
+    fill_in(options)
     where = space(options.space)
     left_out = options.without
     if left_out is None:
         left_out = where.left_out
     where = where.without(*left_out)
     chosen, budget = _method(options), _budget(options)
-    parts, device = chosen.relaxation.partial, _device(options.device)
+    parts = chosen.relaxation.partial
     if budget.channels % parts:
         raise InputError(
             f"{chosen.name} sends 1/{parts} of the channels through the operations: "
@@ -155,6 +180,9 @@ def run_search(options: argparse.Namespace) -> None:
         require_writable(path)
     table = NasBench201(options.nb201) if options.nb201 else None
     data = load(options.data, budget.size, budget.pictures)
+    speed = speed_of(options, chosen, device)
+    forecast_search(options, where, data, chosen, budget, device, speed, ranks)
+    steps = Steps()
     epochs = search(
         where,
         data,
@@ -164,12 +192,20 @@ def run_search(options: argparse.Namespace) -> None:
         device,
         options.checkpoint,
         curvature=options.curvature,
-        precision=options.precision,
-        compile=options.compile,
-        skip_below=options.skip_below,
+        precision=speed.precision,
+        compile=speed.compile,
+        skip_below=speed.skip_below,
+        graphs=speed.graphs,
+        minutes=options.minutes,
+        tick=steps,
+        ranks=ranks,
     )
+    if ranks.rank > 0:
+        for _ in epochs:
+            pass
+        return
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
-    run = _watch(epochs, budget.epochs, title, options.out)
+    run = _watch(epochs, budget.epochs, title, options.out, steps)
     cell = run.genotype[-1]
     print(f"cell {cell}")
     print(
@@ -194,7 +230,9 @@ def run_search(options: argparse.Namespace) -> None:
         print(f"record written to {options.out}")
 
 
-def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> Any:
+def _watch(
+    epochs: Iterator[Any], total: int, title: str, out: Path | None, steps: Steps
+) -> Any:
     """Follow a search in a progress bar; a search cut short leaves what it has."""
     from tqdm import tqdm
 
@@ -202,6 +240,7 @@ def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> A
     run = start
     try:
         with tqdm(total=total, desc=title, unit="epoch") as bar:
+            steps.bar = bar
             for run in chain([start], epochs):
                 bar.n = run.epoch
                 loss = run.loss_w[-1]

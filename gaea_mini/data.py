@@ -1,16 +1,19 @@
 """Pictures to search and train on, as NumPy arrays.
 
 ``load("fashion")`` reads the sample that ships with the package. A path reads a
-``.npz``; ``cifar10``, ``cifar100`` and ``fashion-mnist`` are downloaded by torchvision
-where that is installed.
+``.npz``, or a folder with the official files of CIFAR-10 or CIFAR-100; ``cifar10``,
+``cifar100`` and ``fashion-mnist`` are downloaded by torchvision where that is
+installed.
 """
 
 import hashlib
 import io
+import pickle
 import zipfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +28,17 @@ TORCHVISION = {
     "cifar10": "CIFAR10",
     "cifar100": "CIFAR100",
     "fashion-mnist": "FashionMNIST",
+}
+# Data set: its files for training, for testing, with names, and the keys in them.
+CIFAR: dict[str, tuple[tuple[str, ...], str, str, bytes, bytes]] = {
+    "cifar10": (
+        tuple(f"data_batch_{number}" for number in range(1, 6)),
+        *("test_batch", "batches.meta", b"labels", b"label_names"),
+    ),
+    "cifar100": (
+        ("train",),
+        *("test", "meta", b"fine_labels", b"fine_label_names"),
+    ),
 }
 
 
@@ -67,7 +81,8 @@ def load(
     Args:
       source: "fashion" (shipped), "cifar10", "cifar100", "fashion-mnist", or the path
         of a ``.npz`` with ``x_train`` (N, H, W) or (N, H, W, C) uint8, ``y_train``
-        (N,), ``x_test``, ``y_test`` and, if there, ``class_names``.
+        (N,), ``x_test``, ``y_test`` and, if there, ``class_names``; or of a folder
+        with the official Python files of CIFAR-10 or CIFAR-100, unpacked.
       size: pixels along a side; None keeps the file's.
       pictures: how many of ``x_train`` to take, from the front; None takes all.
       sha256: what the file's hash must be; None does not ask (the shipped sample is
@@ -83,6 +98,8 @@ def load(
     if path is None:
         arrays, digest = _from_torchvision(source), None
         name = source
+    elif path.is_dir():
+        name, arrays, digest = _from_folder(path)
     else:
         expected = SAMPLE_SHA256 if source == "fashion" else sha256
         arrays, digest = _from_npz(path, expected)
@@ -207,6 +224,58 @@ def _check_contents(path: Path, arrays: dict[str, np.ndarray]) -> None:
                 f"{path}: y_{part} runs from {y.min()} to {y.max()}; "
                 f"the labels of the classes are 0 to {most}"
             )
+
+
+class _ArraysOnly(pickle.Unpickler):
+    """Reads pickled NumPy arrays, lists and strings; code in the file is not run."""
+
+    ALLOWED = {"_reconstruct", "ndarray", "dtype", "encode"}
+
+    def find_class(self, module: str, name: str) -> Any:
+        if name not in self.ALLOWED or module.split(".")[0] not in ("numpy", "_codecs"):
+            raise pickle.UnpicklingError(f"{module}.{name}")
+        return super().find_class(module, name)
+
+
+def _from_folder(path: Path) -> tuple[str, dict[str, np.ndarray], str]:
+    """Name, arrays and hash of CIFAR-10 or CIFAR-100, from their official files."""
+    for name, (train, test, meta, labels, names) in CIFAR.items():
+        folders = [path, path / "cifar-10-batches-py", path / "cifar-100-python"]
+        folder = next((f for f in folders if (f / train[0]).is_file()), None)
+        if folder is None:
+            continue
+        files = [folder / file for file in (*train, test, meta)]
+        try:
+            raw = [file.read_bytes() for file in files]
+            read = [_ArraysOnly(io.BytesIO(r), encoding="bytes").load() for r in raw]
+            parts = [
+                (np.asarray(part[b"data"]), np.asarray(part[labels]))
+                for part in read[:-1]
+            ]
+            x = [data.reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1) for data, _ in parts]
+            arrays = {
+                "x_train": np.concatenate(x[:-1]),
+                "y_train": np.concatenate([label for _, label in parts[:-1]]),
+                "x_test": x[-1],
+                "y_test": parts[-1][1],
+                "class_names": np.asarray([n.decode() for n in read[-1][names]]),
+            }
+        except FileNotFoundError as error:
+            raise InputError(
+                f"{folder} has no {Path(error.filename).name}: unpack the whole "
+                f"archive of {name} (the Python version)"
+            ) from None
+        except (*DAMAGE, pickle.UnpicklingError, KeyError, IndexError, AttributeError):
+            raise InputError(
+                f"{folder} is not {name} as published (the Python version), or a file "
+                "is damaged; unpack it again"
+            ) from None
+        _check_contents(folder, arrays)
+        return name, arrays, hashlib.sha256(b"".join(raw)).hexdigest()
+    raise InputError(
+        f"{path} is a folder without the files of CIFAR-10 or CIFAR-100 "
+        "(data_batch_1, or train); unpack the archive of the Python version there"
+    )
 
 
 def _from_torchvision(source: str) -> dict[str, np.ndarray]:

@@ -6,7 +6,6 @@ after a change of the search itself.
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
 from gaea_mini.files import require_folder, write_atomically
 from gaea_mini.recipes import Recipe, recipe_named
-from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, method, search
+from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, keeper, method, search
 from gaea_mini.search.loop import describe
 from gaea_mini.supernet import Space, space
 
@@ -259,7 +258,7 @@ def cached_search(task: Task, cache: str) -> Run:
     checkpoint = path.with_suffix(".pt")
     *_, run = search(where, data, chosen, budget, task.seed, checkpoint=checkpoint)
     run.save(path)
-    os.remove(checkpoint)
+    keeper.remove(checkpoint)
     return run
 
 

@@ -8,7 +8,6 @@ recipe ``compact_fashion``, with RS-WS beside them; the scores change nothing in
 
 import hashlib
 import json
-import os
 from collections.abc import Callable
 from itertools import combinations
 from pathlib import Path
@@ -23,7 +22,7 @@ from gaea_mini.evaluate.ranking import kendall, ranking, score_all
 from gaea_mini.files import write_atomically
 from gaea_mini.kitchen import Kitchen, Task, chosen_of, prepare
 from gaea_mini.recipes import Recipe, recipe_named
-from gaea_mini.search import Run, search
+from gaea_mini.search import Run, keeper, search
 from gaea_mini.search.state import State
 
 NAME = "compact_ranking"
@@ -112,7 +111,7 @@ def ranked_search(task: Task, cache: str) -> Run:
         where, data, method, budget, task.seed, checkpoint=checkpoint, watch=counts
     )
     run.save(path)
-    os.remove(checkpoint)
+    keeper.remove(checkpoint)
     return run
 
 

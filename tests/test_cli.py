@@ -13,7 +13,7 @@ from gaea_mini import __version__, search
 from gaea_mini.cli import build_parser, main
 from gaea_mini.cli_search import short
 from gaea_mini.errors import InputError
-from gaea_mini.search import METHODS, PRESETS, Run
+from gaea_mini.search import METHODS, PRESETS, Run, keeper
 from gaea_mini.supernet import SPACES, space
 
 # A search that takes a moment.
@@ -251,7 +251,7 @@ def test_a_search_with_a_checkpoint_can_be_asked_for_again(run, tmp_path):
     first = Run.load(tmp_path / "run.json")
     assert run(*SMALL, *files).status == 0
     assert Run.load(tmp_path / "run.json").theta == first.theta
-    assert sorted(tree(tmp_path)) == ["c.pt", "run.json"]
+    assert sorted(tree(tmp_path)) == ["c.pt", "c.pt.before", "run.json"]
 
 
 # ---------------------------------------------------------------------- other commands
@@ -471,7 +471,7 @@ WRONG = {
     ),
     "preset without pictures": (
         "give larger ones .--data cifar10 has 32. or --size 28",
-        *(*SMALL, "--preset=gpu", "--channels=2"),
+        *(*SMALL, "--preset=gpu", "--channels=2", "--data=fashion"),
     ),
     "order of samples": (
         "gdas: the second-order gradient .*; use order 1",
@@ -713,6 +713,7 @@ def test_damaged_and_foreign_checkpoints(run, refused, tmp_path):
     refused("of another search .*seed 0 there, 1 here", *SMALL, *options, "--seed", 1)
     for damaged in (content[:5000], content[:-1], b"", b"hello\n" * 20):
         checkpoint.write_bytes(damaged)
+        keeper.before(checkpoint).unlink(missing_ok=True)
         refused("c.pt is damaged or is no checkpoint; name another", *SMALL, *options)
 
 

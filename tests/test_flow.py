@@ -94,6 +94,7 @@ FURTHER = (
     "controller",  # ENAS
     "curvature",  # a measurement
     *("speed", "precision", "active_set"),  # options, off by default
+    *("distributed", "keeper"),  # long searches: several processes, checkpoints
     *("mirror", "stationary"),  # theory: what two chapters prove and measure
 )
 

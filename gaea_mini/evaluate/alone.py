@@ -21,8 +21,7 @@ from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.networks import build_network, count
 from gaea_mini.evaluate.training import TrainingRecipe
-from gaea_mini.search import Budget
-from gaea_mini.search import checkpoint as checkpoints
+from gaea_mini.search import Budget, keeper
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.run import environment
 from gaea_mini.supernet import AloneNetwork, Space
@@ -93,8 +92,8 @@ def train_alone(
     config = describe(space, genotype, data, recipe, seed)
     run = Training(config, *count(state.network, state.shape))
     file = Path(checkpoint) if checkpoint is not None else None
-    if file is not None and file.exists():
-        saved = checkpoints.load(file, config)
+    saved = None if file is None else keeper.latest(file, config)
+    if saved is not None:
         run = Training(**saved["run"])
         state.load_state_dict(saved["state"])
         yield run
@@ -111,7 +110,7 @@ def train_alone(
         run.test.append(state.accuracy(state.testing) if measures else None)
         run.seconds.append(round(seconds, 4))
         if file is not None:
-            checkpoints.save(file, {"run": vars(run), "state": state.state_dict()})
+            keeper.write(file, {"run": vars(run), "state": state.state_dict()})
         yield run
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from gaea_mini.search.budget import Budget
+from gaea_mini.search.distributed import ALONE, Ranks
 
 
 class Batches:
@@ -16,15 +17,21 @@ class Batches:
       y: labels (N,).
       budget: batch size, crop and flip.
       generator: on the CPU; the only source of randomness.
+      ranks: which part of each batch this process is given.
     """
 
     def __init__(
-        self, x: Tensor, y: Tensor, budget: Budget, generator: torch.Generator
+        self,
+        x: Tensor,
+        y: Tensor,
+        budget: Budget,
+        generator: torch.Generator,
+        ranks: Ranks = ALONE,
     ):
         pad = (0, 0, budget.crop, budget.crop, budget.crop, budget.crop)
         self.padded = torch.nn.functional.pad(x, pad)
         self.y, self.budget, self.generator = y, budget, generator
-        self.size = x.shape[1]
+        self.size, self.part = x.shape[1], ranks.part
 
     def __len__(self) -> int:
         return len(self.y) // self.budget.batch
@@ -57,6 +64,8 @@ class Batches:
         if self.budget.flip:
             flips = torch.rand(count, 1, generator=self.generator) < 0.5
             columns = torch.where(flips, columns.flip(1), columns)
+        # Drawn for the whole batch, whatever part of it this process takes.
+        chosen, rows, columns = (p[self.part] for p in (chosen, rows, columns))
         index = (chosen[:, None, None], rows[:, :, None], columns[:, None, :])
         pictures = self.padded[tuple(part.to(device) for part in index)]
         return pictures.permute(0, 3, 1, 2), self.y[chosen.to(device)]

@@ -1,6 +1,7 @@
 """How large a search is: everything that is neither the method nor the data."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from gaea_mini.errors import require_positive, require_range, require_whole
 
@@ -68,3 +69,8 @@ PRESETS = {
         "gpu", channels=16, cells=5, size=32, pictures=None, held_out=0.1, crop=4
     ),
 }
+# The same for the DARTS space: PC-DARTS's recipe, which GAEA keeps (appendix C.1; both
+# released codes). Eight cells, of which two halve the pictures; a tenth held out again.
+_PC_DARTS: dict[str, Any] = {"batch": 256, "lr_w": 0.1, "lr_w_min": 0.0, "cells": 2}
+_PC_DARTS |= {"preset": "gpu-darts", "epochs": 50, "schedule_epochs": 50}
+PRESETS["gpu-darts"] = replace(PRESETS["gpu"], **_PC_DARTS)

@@ -17,6 +17,10 @@ from gaea_mini.files import write_atomically
 FIRST_LINE = b"gaea_mini checkpoint 1\n"
 
 
+class DamagedError(InputError):
+    """A checkpoint that is cut short, changed, or none at all."""
+
+
 def save(path: Path, saved: dict[str, Any]) -> None:
     """Write a checkpoint of tensors, numbers, strings, lists and dicts."""
     buffer = io.BytesIO()
@@ -29,7 +33,8 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     """Read a checkpoint of the search described by ``config``.
 
     Raises:
-      InputError: the file is damaged, or belongs to a search with other settings.
+      DamagedError: the file is damaged.
+      InputError: it belongs to a search with other settings.
     """
     raw = path.read_bytes()
     start = len(FIRST_LINE)
@@ -71,8 +76,8 @@ def flat(config: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _damaged(path: Path) -> InputError:
-    return InputError(
+def _damaged(path: Path) -> DamagedError:
+    return DamagedError(
         f"checkpoint {path} is damaged or is no checkpoint; name another file, or "
         "delete it to start anew"
     )

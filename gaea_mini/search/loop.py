@@ -1,11 +1,8 @@
 """The search loop, a generator: after every epoch it yields the record so far."""
 
-import math
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,10 +10,10 @@ import torch
 
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
-from gaea_mini.files import require_writable
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.curvature import dominant_eigenvalue
+from gaea_mini.search.distributed import ALONE, Ranks
+from gaea_mini.search.keeper import Keeper, Tick, require_finite
 from gaea_mini.search.method import Method
 from gaea_mini.search.precision import device_named
 from gaea_mini.search.relaxation import only
@@ -41,6 +38,10 @@ def search(
     compile: bool = False,
     skip_below: float = 0.0,
     watch: Callable[[State], Any] | None = None,
+    graphs: bool = False,
+    minutes: float | None = None,
+    tick: Tick | None = None,
+    ranks: Ranks = ALONE,
 ) -> Iterator[Run]:
     """Search for a cell; yields the growing record, first of the start, then per epoch.
 
@@ -69,6 +70,10 @@ def search(
       watch: called with the state at the start and after every epoch; what it returns,
         plain data, is recorded in ``watched``. It must draw no random numbers from the
         state.
+      graphs: CUDA graphs of the compiled supernet; see ``Speed``.
+      minutes: write the checkpoint within an epoch too, this often.
+      tick: called about once a second; see ``Keeper``.
+      ranks: this process's part in a search by several; see ``distributed``.
 
     Raises:
       InputError: data too small, no such device, a checkpoint that cannot be written or
@@ -76,20 +81,12 @@ def search(
         longer finite.
     """
     where = device_named(device)
-    speed = Speed(precision, compile, skip_below)
-    file = Path(checkpoint) if checkpoint is not None else None
-    if file is not None:
-        require_writable(file)
-    state = State(space, data, method, budget, seed, where, form, speed)
-    run = Run(describe(space, data, method, budget, seed, form, curvature, speed))
-    before = 0.0  # seconds spent before this process took over
-    if file is not None and file.exists():
-        saved = checkpoints.load(file, run.config)
-        run = Run.from_dict(saved["run"])
-        state.load_state_dict(saved["state"])
-        before = run.seconds[-1]
+    speed = Speed(precision, compile, skip_below, graphs)
+    config = describe(space, data, method, budget, seed, form, curvature, speed, ranks)
+    keeper = Keeper(checkpoint, config, minutes, tick, ranks)
+    state = State(space, data, method, budget, seed, where, form, speed, ranks)
+    run = keeper.resume(state)
     run.environment = environment(where)
-    began = time.perf_counter()
 
     def record(loss_theta: float | None, loss_w: float | None) -> None:
         theta = state.theta()
@@ -115,7 +112,7 @@ def search(
             computed=state.active_set.mean(),
             skipped_steps=state.precision.skipped if state.precision.scaler else None,
             watched=watch(state) if watch else None,
-            seconds=round(before + time.perf_counter() - began, 3),
+            seconds=round(keeper.seconds(), 3),
         )
         run.peak_mb = round(max(run.peak_mb, peak_mb(where)), 1)
 
@@ -123,15 +120,16 @@ def search(
         record(None, None)
     yield run
     while run.epoch < budget.epochs:
-        epoch = run.epoch + 1
         state.begin(run.epoch)
-        losses = []
+        losses = keeper.begin(state)
         for pair in method.objective.epoch(state):
             losses.append(torch.stack(pair))
             state.step += 1
-        record(*_means(torch.stack(losses), epoch))
-        if file is not None:
-            checkpoints.save(file, {"run": run.to_dict(), "state": state.state_dict()})
+            keeper.step(run, state, losses)
+        (means,) = ranks.mean([torch.stack(losses)])
+        require_finite(means, run.epoch + 1)
+        record(*means.mean(dim=0).tolist())
+        keeper.end(run, state)
         yield run
 
 
@@ -144,6 +142,7 @@ def describe(
     form: str = "fast",
     curvature: bool = False,
     speed: Speed = EXACT,
+    ranks: Ranks = ALONE,
 ) -> dict[str, Any]:
     """Every name and number that determines a search, as plain data."""
     return {
@@ -166,22 +165,7 @@ def describe(
         "form": form,
         "curvature": curvature,
         **speed.changed(),
+        **ranks.changed(),
         "seed": seed,
         **asdict(budget),
     }
-
-
-def _means(losses: torch.Tensor, epoch: int) -> tuple[float, float]:
-    """Mean of the two losses (steps, 2) over an epoch; refuses what is not finite."""
-    bad = (~torch.isfinite(losses).all(dim=1)).nonzero()
-    if len(bad):
-        step = int(bad[0])
-        theta_loss, weight_loss = losses[step].tolist()
-        # Theta moves between its loss and the weights' loss; the weights move after.
-        name = "lr_theta" if math.isfinite(theta_loss) else "lr_w or lr_theta"
-        raise InputError(
-            f"epoch {epoch}, step {step + 1}: the loss is not a finite number "
-            f"(theta's {theta_loss:g}, the weights' {weight_loss:g}); lower {name}"
-        )
-    theta_loss, weight_loss = losses.mean(dim=0).tolist()
-    return theta_loss, weight_loss

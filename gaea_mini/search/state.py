@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from gaea_mini.errors import InputError, require_whole
 from gaea_mini.search.active_set import ActiveSet
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.budget import Budget
+from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.method import Method
 from gaea_mini.search.precision import Precision
 from gaea_mini.search.relaxation import Weights
@@ -39,6 +41,7 @@ class State:
         device: torch.device,
         form: str = "fast",
         speed: Speed = EXACT,
+        ranks: Ranks = ALONE,
     ):
         require_whole("seed", seed, 0)
         side = (budget.size, budget.size)
@@ -55,6 +58,8 @@ class State:
                 f"the {budget.epochs} for theta; take a shorter one or more epochs"
             )
         speed.check(method, form)
+        ranks.check(method.name, budget.batch)
+        self.ranks = ranks
         self.precision = Precision(speed.precision, device)
         self.active_set = ActiveSet(speed.skip_below, space.shape)
         self.method, self.budget, self.space = method, budget, space
@@ -80,7 +85,7 @@ class State:
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward: Any = self.network
         if speed.compile:
-            self.forward = compiled(self.network, device)
+            self.forward = compiled(self.network, device, speed.graphs)
         self.weights = list(self.network.parameters())
         self.weight_optimizer = torch.optim.SGD(
             self.weights,
@@ -111,13 +116,18 @@ class State:
                 + (f" or a batch of 2 to {most}" if min(held_out, most) > 1 else "")
             )
         self.theta_batches, self.weight_batches = (
-            Batches(x[part], y[part], budget, draws[name])
+            Batches(x[part], y[part], budget, draws[name], ranks)
             for name, part in zip(("theta", "weights"), parts, strict=True)
         )
 
     def streams(self) -> tuple[Iterator[Any], Iterator[Any]]:
-        """One epoch of theta's batches and one of the weights', freshly shuffled."""
-        return iter(self.theta_batches), iter(self.weight_batches)
+        """One epoch of theta's batches and one of the weights', freshly shuffled.
+
+        Those before the present step are drawn and left out: a checkpoint from within
+        an epoch goes on there.
+        """
+        theta, weights = self.theta_batches, self.weight_batches
+        return islice(theta, self.step, None), islice(weights, self.step, None)
 
     def sample(self, perturbation: float = 0.0) -> Weights:
         """Fresh weights for one forward pass: a mixture, or a sample."""
@@ -146,13 +156,15 @@ class State:
         """Gradients for ``descend_theta`` and ``descend_weights``.
 
         They are 0 for what took no part (operations that were not drawn), and times
-        the scale of float16, which the steps divide by.
+        the scale of float16, which the steps divide by; means over all processes.
         """
-        return torch.autograd.grad(
-            self.precision.scale(loss),
-            inputs,
-            allow_unused=True,
-            materialize_grads=True,
+        return self.ranks.mean(
+            torch.autograd.grad(
+                self.precision.scale(loss),
+                inputs,
+                allow_unused=True,
+                materialize_grads=True,
+            )
         )
 
     @torch.no_grad()
@@ -224,12 +236,12 @@ class State:
         # Batch norm uses the statistics of the batch, so batches are large and fixed;
         # one picture has none, so a single last one goes with those before it.
         cuts = tuple(range(250, len(self.held_out[1]) - 1, 250))
-        parts = (part.tensor_split(cuts) for part in self.held_out)
+        parts = (part.tensor_split(cuts)[self.ranks.part] for part in self.held_out)
         for x, y in zip(*parts, strict=True):
             pictures = x.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory
             scores = self.scores(pictures, Weights(weights, active))
             right += (scores.argmax(1) == y).sum().item()
-        return 100 * right / len(self.held_out[1])
+        return 100 * self.ranks.total(right, weights.device) / len(self.held_out[1])
 
     def state_dict(self) -> dict[str, Any]:
         """All that a resumed search needs: tensors, numbers and strings only."""
@@ -248,11 +260,8 @@ class State:
     def load_state_dict(self, saved: dict[str, Any]) -> None:
         """Continue from ``state_dict``."""
         self.network.load_state_dict(saved["network"])
-        with torch.no_grad():
-            for parameter, value in zip(
-                self.parameters, saved["parameters"], strict=True
-            ):
-                parameter.copy_(value)
+        for parameter, value in zip(self.parameters, saved["parameters"], strict=True):
+            parameter.detach().copy_(value)
         self.draws.set_state(saved["samples_generator"].cpu())
         self.memory = dict(saved["memory"])
         self.precision.load_state_dict(saved.get("precision", {}))

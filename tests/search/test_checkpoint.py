@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gaea_mini.errors import InputError
-from gaea_mini.search import Run, SingleLevel, darts, gaea, search
+from gaea_mini.search import Run, SingleLevel, darts, gaea, keeper, search
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.loop import describe
 from gaea_mini.supernet import space
@@ -81,15 +81,21 @@ def test_resuming_says_where_it_goes_on(data, budget, tmp_path):
     assert [r.epoch for r in search(*arguments, checkpoint=file)] == [3]
 
 
-def test_the_checkpoint_is_written_every_epoch_and_nothing_else(data, budget, tmp_path):
+def test_a_checkpoint_is_written_every_epoch_and_the_one_before_stays(
+    data, budget, tmp_path
+):
     file = tmp_path / "c.pt"
     for run in search(COMPACT, data, gaea(darts()), budget, checkpoint=file):
         if run.epoch == 0:
             assert os.listdir(tmp_path) == []
             continue
-        assert os.listdir(tmp_path) == ["c.pt"]
+        there = ["c.pt"] if run.epoch == 1 else ["c.pt", "c.pt.before"]
+        assert sorted(os.listdir(tmp_path)) == there
         saved = checkpoints.load(file, run.config)
         assert Run.from_dict(saved["run"]) == run
+        if run.epoch > 1:
+            older = checkpoints.load(keeper.before(file), run.config)
+            assert Run.from_dict(older["run"]).theta == run.theta[:-1]
 
 
 OTHERS = {

@@ -188,7 +188,7 @@ def test_a_budget_that_makes_no_sense_is_refused_by_name(wrong):
 
 def test_the_presets_are_those_of_the_design():
     cpu, gpu = PRESETS["cpu"], PRESETS["gpu"]
-    assert set(PRESETS) == {"tiny", "cpu", "gpu"}
+    assert set(PRESETS) == {"tiny", "cpu", "gpu", "gpu-darts"}
     assert all(budget.preset == name for name, budget in PRESETS.items())
     assert (cpu.channels, cpu.cells, cpu.size, cpu.pictures, cpu.epochs) == (
         *(8, 1, 16, 8000, 25),

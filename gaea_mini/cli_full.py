@@ -1,0 +1,208 @@
+"""What the commands share that run for hours: options, questions, progress, notes."""
+
+import argparse
+import os
+import sys
+import time
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from gaea_mini.errors import InputError
+
+LONG = 10 * 60  # seconds: what takes longer is asked about
+ENDLESS = 24 * 3600  # and this is refused where there is nobody to ask
+
+
+def add_full_options(add: Any) -> None:
+    """Options of long runs, for ``search`` and ``train``."""
+    add(
+        "--precision",
+        help="what the network computes in: 'float32', 'bfloat16', or on CUDA "
+        "'float16' with a gradient scaler; theta and the weights stay in float32. By "
+        "default float32; with --preset gpu on CUDA the 16 bits that the GPU has",
+    )
+    add(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        help="hand the network to torch.compile. On the CPU this takes minutes at the "
+        "start and was measured to be slower then. By default only with --preset gpu "
+        "on CUDA",
+    )
+    add(
+        "--graphs",
+        action="store_true",
+        help="with --compile on CUDA: CUDA graphs, which save the time of starting "
+        "many small kernels",
+    )
+    add(
+        "--yes",
+        action="store_true",
+        help="do not ask before a run of more than ten minutes, nor refuse one that "
+        "needs more memory than is free",
+    )
+
+
+def fill_in(options: argparse.Namespace) -> None:
+    """What was not named: a first try's, or with ``--preset gpu`` the paper's."""
+    full = options.preset.startswith("gpu")
+    pc_darts = options.space == "darts" or options.preset == "gpu-darts"
+    if full and pc_darts:
+        options.preset, options.space = "gpu-darts", options.space or "darts"
+        if options.method is None and options.warm_up is None:
+            options.warm_up = 10 / 50  # GAEA, appendix C.1
+        options.method = options.method or "gaea-pc-darts"
+    options.space = options.space or ("nasbench201" if full else "compact")
+    options.method = options.method or "gaea-darts"
+    options.data = options.data or ("cifar10" if full else "fashion")
+
+
+def speed_of(options: argparse.Namespace, chosen: Any, device: str) -> Any:
+    """How to compute; on CUDA a preset for it comes with 16 bits and torch.compile."""
+    from gaea_mini.search.speed import Speed
+
+    full = options.preset.startswith("gpu") and device != "cpu"
+    precision, compiles = options.precision, options.compile
+    if precision is None:
+        precision = "float32"
+        if full and getattr(chosen.objective, "order", 1) == 1:
+            precision = precision_for(device)
+    if compiles is None:
+        try:
+            Speed(compile=True, skip_below=options.skip_below).check(chosen, "fast")
+            compiles = full
+        except InputError:
+            compiles = False
+    speed = Speed(precision, compiles, options.skip_below, options.graphs)
+    speed.check(chosen, "fast")
+    return speed
+
+
+def forecast_search(
+    options: argparse.Namespace,
+    where: Any,
+    data: Any,
+    chosen: Any,
+    budget: Any,
+    device: str,
+    speed: Any,
+    ranks: Any,
+) -> None:
+    """Before what may be long: memory and hours, and a way to say no.
+
+    A search that goes on from a checkpoint has been through this.
+    """
+    from gaea_mini import forecast
+
+    begun = options.checkpoint is not None and options.checkpoint.exists()
+    if ranks.share(begun) or forecast.is_small(budget, len(data.x)):
+        return
+    expected = forecast.of_search(
+        *(where, data, chosen, budget, device, speed, ranks),
+        partial(check_memory, yes=options.yes),
+    )
+    if ranks.rank == 0:
+        ask(expected.seconds, str(expected), options.yes)
+
+
+def precision_for(device: str) -> str:
+    """The 16 bits that a GPU computes in by itself; float32 on the CPU."""
+    import torch
+
+    if not device.startswith("cuda"):
+        return "float32"
+    major, _ = torch.cuda.get_device_capability(device)
+    return "bfloat16" if major >= 8 else "float16"
+
+
+def check_memory(need: float, free: float | None, yes: bool) -> None:
+    """Before anything is put on the device: is there room?
+
+    Raises:
+      InputError: there is not, and ``--yes`` was not given.
+    """
+    if free is None or need <= 0.9 * free:
+        return
+    told = f"this needs about {need:,.0f} MiB of memory, and {free:,.0f} MiB are free"
+    if need > free and not yes:
+        raise InputError(
+            f"{told}; give a smaller --batch or --channels, or --yes to try all the "
+            "same"
+        )
+    print(f"gaea_mini: {told}", file=sys.stderr)
+
+
+def ask(seconds: float, told: str, yes: bool) -> None:
+    """Say what is to come, and where it is long ask whether to go on.
+
+    Without a terminal nobody can answer: then up to a day is gone on with, and what is
+    longer is refused.
+
+    Raises:
+      InputError: the answer was no, or nobody can answer and it is longer than a day.
+    """
+    print(f"gaea_mini: {told}", file=sys.stderr)
+    if yes or seconds <= LONG:
+        return
+    if sys.stdin is None or not sys.stdin.isatty():
+        if seconds > ENDLESS:
+            raise InputError(
+                "that is more than a day, and there is no terminal to ask: give --yes, "
+                "or a smaller --preset or fewer --epochs"
+            )
+        return
+    print("Go on? [Y/n] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().lower() not in ("\n", "y\n", "yes\n"):
+        raise InputError("not begun; nothing was written")
+
+
+@contextmanager
+def notes() -> Iterator[None]:
+    """The package's own warning is one line, like an error."""
+    from gaea_mini.search.keeper import CheckpointWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CheckpointWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+            if category is CheckpointWarning:
+                print(f"gaea_mini: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield
+
+
+class Steps:
+    """Within an epoch, for the progress bar of a search: the step and its loss.
+
+    Attributes:
+      bar: of tqdm; set it when it is there.
+    """
+
+    def __init__(self) -> None:
+        self.bar: Any = None
+        # A terminal is told every second, a file every minute.
+        self.every = 1.0 if sys.stderr.isatty() else 60.0
+        self.told = time.monotonic()
+
+    def __call__(self, state: Any, losses: list[Any]) -> None:
+        """After a step, about once a second: ``tick`` of a search."""
+        now = time.monotonic()
+        if self.bar is None or now - self.told < self.every:
+            return
+        self.told = now
+        steps = min(len(state.theta_batches), len(state.weight_batches))
+        loss = float(losses[-1][1])
+        self.bar.set_postfix_str(f"step {state.step} of {steps}, loss {loss:.3f}")
+
+
+def prefix() -> str:
+    """What a message begins with; of several processes it says which one it is."""
+    rank = os.environ.get("RANK")
+    alone = rank is None or os.environ.get("WORLD_SIZE", "1") == "1"
+    return "gaea_mini: " if alone else f"gaea_mini: process {rank}: "

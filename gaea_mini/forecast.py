@@ -1,0 +1,246 @@
+"""What a long search or training will cost here, before it begins: hours and memory.
+
+Time is measured, not computed from a model: a few steps on the device itself, after
+one that is not counted. Memory is counted: what a forward pass of a few pictures keeps
+for the backward pass, per picture, times the batch; and the weights, their gradients
+and momentum, and the pictures.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from gaea_mini.data import Pictures
+from gaea_mini.search import Budget, ControllerSample, Method, UniformSample
+from gaea_mini.search.distributed import ALONE, Ranks
+from gaea_mini.search.speed import EXACT, Speed
+from gaea_mini.search.state import State
+from gaea_mini.supernet import Space
+
+STEPS = 3  # that count
+# Below so many multiply-adds, roughly, a search takes minutes on any computer.
+SMALL = 1e9
+# Beside what is kept for the backward pass: gradients on the way, workspaces. Chosen
+# so that the estimate was not below the peak in any of the searches that were measured.
+SPARE = 1.7
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """What is to be expected.
+
+    Attributes:
+      step: seconds of a step, the mean of those measured.
+      steps: steps of an epoch.
+      epochs: how many.
+      looks: seconds of measuring accuracy, an epoch.
+      need: memory of the device, MiB.
+      free: memory that is free there now, MiB; None if it is not known.
+      device: where.
+    """
+
+    step: float
+    steps: int
+    epochs: int
+    looks: float
+    need: float
+    free: float | None
+    device: str
+
+    @property
+    def epoch(self) -> float:
+        """Seconds of an epoch."""
+        return self.step * self.steps + self.looks
+
+    @property
+    def seconds(self) -> float:
+        """Seconds in all."""
+        return self.epoch * self.epochs
+
+    def __str__(self) -> str:
+        memory = f"about {self.need:,.0f} MiB of memory"
+        if self.free is not None:
+            memory += f" ({self.free:,.0f} MiB are free)"
+        return (
+            f"on {self.device}, measured on {STEPS} steps: {self.step:.3g} s a step, "
+            f"{in_words(self.epoch)} an epoch, {in_words(self.seconds)} in all; "
+            f"{memory}"
+        )
+
+
+def in_words(seconds: float) -> str:
+    """A time with its unit.
+
+    >>> in_words(42), in_words(600), in_words(7930)
+    ('42 s', '10 minutes', '2.2 hours')
+    """
+    if seconds < 90:
+        return f"{seconds:.2g} s"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} minutes"
+    return f"{seconds / 3600:.1f} hours"
+
+
+def is_small(budget: Budget, pictures: int) -> bool:
+    """Whether a search is over in minutes wherever it runs, so that none need ask."""
+    passes = budget.epochs * (budget.pictures or pictures)
+    layer = budget.cells * budget.channels**2 * budget.size**2
+    return 3 * passes * layer < SMALL
+
+
+def of_search(
+    space: Space,
+    data: Pictures,
+    method: Method,
+    budget: Budget,
+    device: str,
+    speed: Speed = EXACT,
+    ranks: Ranks = ALONE,
+    before_steps: Callable[[float, float | None], Any] | None = None,
+) -> Forecast:
+    """Forecast of ``search`` with these arguments.
+
+    Theta moves in the measured steps, so a warm-up makes the search a little cheaper.
+    What was built for the measurement is gone when this returns.
+
+    Args:
+      space, data, method, budget, device, speed, ranks: as for ``search``.
+      before_steps: called with the memory needed and free, MiB, before anything is put
+        on the device; it may raise.
+    """
+    where = torch.device(device)
+    need = memory_of_search(space, data, method, budget, speed, ranks)
+    free = free_mb(where)
+    if before_steps is not None:
+        before_steps(need, free)
+    state = State(space, data, method, budget, 0, where, "fast", speed, ranks)
+    state.begin(budget.epochs - 1)  # after any warm-up
+    step = seconds_a_step(method.objective.epoch(state), where)
+    count = len(state.held_out[1])
+    state.held_out = (state.held_out[0][:250], state.held_out[1][:250])
+    theta = state.theta(with_edges=True)
+    state.accuracy(theta)  # compiles, or fills a cache
+    began = _now(where)
+    state.accuracy(theta)
+    look = (_now(where) - began) / len(state.held_out[1])  # seconds a picture
+    looks = 2 * count * look / ranks.count
+    if isinstance(method.relaxation, UniformSample | ControllerSample):
+        looks += method.relaxation.candidates * budget.batch * look
+    steps = min(len(state.theta_batches), len(state.weight_batches))
+    return Forecast(step, steps, budget.epochs, looks, need, free, name_of(where))
+
+
+def seconds_a_step(steps: Iterator[Any], where: torch.device) -> float:
+    """Mean over ``STEPS`` steps of an epoch; a first one is not counted."""
+    next(steps)
+    began, done = _now(where), 0
+    for _ in steps:
+        done += 1
+        if done == STEPS:
+            break
+    if not done:  # an epoch of one step
+        return 0.0
+    return (_now(where) - began) / done
+
+
+def memory_of_search(
+    space: Space,
+    data: Pictures,
+    method: Method,
+    budget: Budget,
+    speed: Speed = EXACT,
+    ranks: Ranks = ALONE,
+) -> float:
+    """MiB that a search needs on its device, roughly; worked out on the CPU."""
+    few = 2 * 10
+    small = replace(
+        data, x=data.x[:few], y=data.y[:few], x_test=data.x[:1], y_test=data.y[:1]
+    )
+    kept, weights = [], 0
+    for batch in (2, 4):
+        size = replace(budget, batch=batch, pictures=len(small.x), held_out=0.2)
+        # The same types as on the device, in which the CPU has no float16.
+        type_ = "float32" if speed.precision == "float32" else "bfloat16"
+        cpu = torch.device("cpu")
+        state = State(space, small, method, size, 0, cpu, "fast", Speed(type_))
+        pictures = state.weight_batches.first()
+        kept.append(kept_for_backward(partial(_loss, state, pictures)))
+        weights = sum(w.numel() * w.element_size() for w in state.weights)
+    a_picture = (kept[1] - kept[0]) / 2
+    side = (budget.size + 2 * budget.crop) ** 2 / budget.size**2
+    seen = 2 if method.objective.name == "single-level" else 1
+    data_set = data.x.nbytes * (1 + seen * side)  # with room to shift them
+    passes = SPARE * a_picture * budget.batch / ranks.count
+    return (3 * weights + data_set + passes) / 2**20
+
+
+def _loss(state: State, batch: tuple[Tensor, Tensor]) -> Tensor:
+    return state.loss(batch, state.sample())
+
+
+def kept_for_backward(forward: Callable[[], Tensor]) -> int:
+    """Bytes that a forward pass keeps for the backward pass, each memory once."""
+    seen: dict[int, int] = {}
+    alive = []
+
+    def pack(tensor: Tensor) -> Tensor:
+        memory = tensor.untyped_storage()
+        seen[memory.data_ptr()] = memory.nbytes()
+        alive.append(memory)  # so that no other tensor gets its place
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        forward()
+    return sum(seen.values())
+
+
+def free_mb(where: torch.device) -> float | None:
+    """Memory that is free on a device, MiB; None where that is not known."""
+    if where.type == "cuda":
+        return torch.cuda.mem_get_info(where)[0] / 2**20
+    found = []
+    try:
+        found.append(_numbers(Path("/proc/meminfo"))["MemAvailable:"] * 2**10)
+    except (OSError, KeyError):
+        pass
+    try:  # a container's own limit; what it has read from files can be taken back
+        group = Path("/sys/fs/cgroup")
+        most = int((group / "memory.max").read_text())
+        used = int((group / "memory.current").read_text())
+        found.append(most - used + _numbers(group / "memory.stat")["inactive_file"])
+    except (OSError, ValueError, KeyError):
+        pass
+    if not found:
+        try:
+            pages = os.sysconf("SC_AVPHYS_PAGES")
+            found.append(pages * os.sysconf("SC_PAGE_SIZE"))
+        except (AttributeError, ValueError, OSError):
+            return None
+    return max(min(found), 0) / 2**20
+
+
+def _numbers(path: Path) -> dict[str, int]:
+    """The lines of a file that are a name and a number."""
+    rows = (line.split() for line in path.read_text().splitlines())
+    return {row[0]: int(row[1]) for row in rows if len(row) > 1 and row[1].isdigit()}
+
+
+def name_of(where: torch.device) -> str:
+    """A device in words."""
+    if where.type == "cuda":
+        return f"{where} ({torch.cuda.get_device_name(where)})"
+    return f"the {where.type.upper()}, threads: {torch.get_num_threads()}"
+
+
+def _now(where: torch.device) -> float:
+    """The clock, once the device has done what it was given."""
+    if where.type == "cuda":
+        torch.cuda.synchronize(where)
+    return time.perf_counter()

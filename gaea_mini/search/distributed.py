@@ -1,0 +1,169 @@
+"""Several processes, one search: each takes its part of every batch.
+
+    torchrun --nproc-per-node 2 -m gaea_mini search --preset gpu ...
+
+Gradients are averaged by one explicit all-reduce for each loss, not by
+DistributedDataParallel: that hooks into ``backward``, and the steps here ask for the
+gradients of theta or of the weights alone, which never runs those hooks.
+
+All processes draw the same random numbers, so they hold the same theta and weights at
+every step; at the end of each epoch that is checked. Batch norms see the pictures of
+their own process only, as they do under DistributedDataParallel. So two processes with
+batches of 32 are close to one with batches of 64, not equal to it, and the record says
+how many processes there were.
+"""
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from gaea_mini.errors import InputError
+
+PATIENCE = timedelta(minutes=10)  # for another process that says nothing
+
+
+class RankLostError(InputError):
+    """Another process of the search is gone."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """Which of how many processes this one is.
+
+    Args:
+      rank: its number, from 0. Process 0 writes, and no other does.
+      count: how many there are.
+    """
+
+    rank: int = 0
+    count: int = 1
+
+    def changed(self) -> dict[str, int]:
+        """For the description of a search: nothing if this process is alone."""
+        return {} if self.count == 1 else {"ranks": self.count}
+
+    @property
+    def part(self) -> slice:
+        """This process's pictures of a batch."""
+        return slice(self.rank, None, self.count)
+
+    def check(self, method: str, batch: int) -> None:
+        """Refuse what cannot be divided.
+
+        Raises:
+          InputError: batches that leave a process fewer than two pictures or more than
+            another, or a method with a memory that processes do not share.
+        """
+        if batch % self.count or batch // self.count < min(batch, 2):
+            raise InputError(
+                f"batches of {batch} cannot be divided among {self.count} processes; "
+                f"give a multiple of {self.count}, two pictures each or more"
+            )
+        if self.count > 1 and method == "enas":
+            raise InputError(
+                "enas: the moving average of its rewards is one process's own; search "
+                "with one process"
+            )
+
+    def mean(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Means over all processes, the same bits in each; one all-reduce for all.
+
+        Raises:
+          RankLostError: another process is gone.
+        """
+        if self.count == 1:
+            return tuple(tensors)
+        flat = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        with _lost(self):
+            dist.all_reduce(flat)
+        parts = (flat / self.count).split([tensor.numel() for tensor in tensors])
+        return tuple(
+            part.view(tensor.shape) for part, tensor in zip(parts, tensors, strict=True)
+        )
+
+    def total(self, number: int, device: torch.device) -> int:
+        """Sum of a whole number over all processes."""
+        if self.count == 1:
+            return number
+        one = torch.tensor(number, device=device)
+        with _lost(self):
+            dist.all_reduce(one)
+        return int(one)
+
+    def share(self, value: Any) -> Any:
+        """Process 0's value, in every process."""
+        if self.count == 1:
+            return value
+        box = [value]
+        with _lost(self):
+            dist.broadcast_object_list(box)
+        return box[0]
+
+    def require_equal(self, tensors: Sequence[Tensor]) -> None:
+        """Make sure that all processes hold the same numbers.
+
+        Raises:
+          InputError: they do not.
+          RankLostError: another process is gone.
+        """
+        if self.count == 1:
+            return
+        mine = torch.cat([tensor.detach().flatten() for tensor in tensors])
+        first = mine.clone()
+        with _lost(self):
+            dist.broadcast(first, 0)
+        same = torch.equal(mine, first)
+        if self.total(int(same), mine.device) < self.count:
+            raise InputError(
+                f"theta or the weights of the {self.count} processes have drifted "
+                "apart; use devices of one kind, with the same versions of everything"
+            )
+
+
+ALONE = Ranks()
+
+
+@contextmanager
+def joined(device: str) -> Iterator[tuple[Ranks, str]]:
+    """Join the other processes if torchrun started this one.
+
+    Yields who this process is and its own device: "cuda" becomes "cuda:LOCAL_RANK".
+
+    Raises:
+      RankLostError: the others did not come.
+    """
+    count = int(os.environ.get("WORLD_SIZE", "1"))
+    if "RANK" not in os.environ or count == 1:
+        yield ALONE, device
+        return
+    ranks = Ranks(int(os.environ["RANK"]), count)
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
+    with _lost(ranks):
+        backend = "gloo" if device == "cpu" else "nccl"
+        dist.init_process_group(backend, timeout=PATIENCE)
+    try:
+        yield ranks, device
+    finally:
+        dist.destroy_process_group()
+
+
+@contextmanager
+def _lost(ranks: Ranks) -> Iterator[None]:
+    """One line in place of what the library says when a process is gone."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).splitlines()[0][:80]
+        raise RankLostError(
+            f"another of the {ranks.count} processes is gone ({reason}); start the "
+            "same command again, and it goes on from --checkpoint if that was given"
+        ) from None

@@ -1,0 +1,361 @@
+"""Before a long search: hours and memory, a question, and a preset's other options."""
+
+import io
+import pickle
+import sys
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from gaea_mini import cli_full, forecast
+from gaea_mini.cli import build_parser, main
+from gaea_mini.data import Pictures, load
+from gaea_mini.errors import InputError
+from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
+from gaea_mini.search.budget import Budget as Sizes
+from gaea_mini.search.speed import Speed
+from gaea_mini.search.state import State
+from gaea_mini.supernet import space
+
+COMPACT = space("compact")
+BUDGET = Budget("test", 4, 1, 8, 200, 0.2, 3, 6, 16, crop=1)
+
+
+def pictures(count=200, size=8):
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((count, size, size, 1)).astype(np.float32)
+    y = rng.integers(0, 3, count)
+    return Pictures("made up", x, y, x[:3], y[:3], tuple("abc"))
+
+
+# memory and time ---------------------------------------------------------------------
+
+
+def test_what_is_kept_for_the_backward_pass_is_counted_once():
+    x = torch.randn(1000, requires_grad=True)
+    w = torch.randn(1000, requires_grad=True)
+    # x and w are kept by the product, the product itself by the sine.
+    assert forecast.kept_for_backward(lambda: (x * w).sin().sum()) == 3 * 4000
+    assert forecast.kept_for_backward(lambda: (x * x).sum()) == 4000
+
+
+@pytest.mark.parametrize("where", ["compact", "darts"])
+def test_memory_grows_with_the_batch_and_falls_with_precision(where):
+    data, place = pictures(size=16), space(where)
+    base = replace(BUDGET, size=16, channels=8)
+
+    def need(**changes):
+        speed = Speed(changes.pop("precision", "float32"))
+        size = replace(base, **changes)
+        return forecast.memory_of_search(place, data, gaea(darts()), size, speed)
+
+    once, twice, thrice = need(), need(batch=32), need(batch=48)
+    assert twice - once == pytest.approx(thrice - twice, rel=1e-6) and twice > once
+    assert 1.5 < (need(channels=16)) / once < 3
+    assert 0.4 < need(precision="bfloat16") / once < 0.9
+
+
+def test_the_count_of_memory_is_that_of_the_whole_batch():
+    """Worked out from 2 and 4 pictures, against a real forward pass of 16."""
+    data, budget = pictures(size=16), replace(BUDGET, size=16, channels=8)
+    state = State(COMPACT, data, gaea(darts()), budget, 0, torch.device("cpu"))
+    batch = state.weight_batches.first()
+    kept = forecast.kept_for_backward(lambda: state.loss(batch, state.sample()))
+    weights = sum(w.numel() * 4 for w in state.weights)
+    need = forecast.memory_of_search(COMPACT, data, gaea(darts()), budget) * 2**20
+    passes = need - 3 * weights - data.x.nbytes * (1 + 18**2 / 16**2)
+    # The real one also holds the weights; they do not grow with the batch.
+    assert passes / forecast.SPARE == pytest.approx(kept - weights, rel=0.1)
+
+
+def test_a_forecast_counts_steps_and_what_is_measured_after_an_epoch():
+    found = forecast.of_search(COMPACT, pictures(), gaea(darts()), BUDGET, "cpu")
+    assert found.steps == 80 // 16 and found.epochs == 3
+    assert found.step > 0 and found.looks > 0
+    assert found.seconds == pytest.approx(3 * (5 * found.step + found.looks))
+    assert found.free and 1 < found.need < found.free
+    text = str(found)
+    assert "measured on 3 steps" in text and "MiB are free" in text
+    single = replace(gaea(darts()), objective=method("darts").objective)
+    assert forecast.of_search(COMPACT, pictures(), single, BUDGET, "cpu").steps == 5
+
+
+def test_the_step_is_timed_without_the_first(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
+
+    def steps():
+        for seconds in (100.0, 1.0, 2.0, 3.0, 50.0):
+            clock[0] += seconds
+            yield
+
+    assert forecast.seconds_a_step(steps(), torch.device("cpu")) == 2.0
+    assert forecast.seconds_a_step(iter([None]), torch.device("cpu")) == 0.0
+
+
+def test_what_is_small_is_not_measured():
+    assert forecast.is_small(PRESETS["tiny"], 500)
+    assert not forecast.is_small(PRESETS["gpu"], 50_000)
+    assert not forecast.is_small(replace(PRESETS["tiny"], epochs=10_000), 500)
+
+
+# the question ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    def sit_down(text, terminal=True):
+        chair = io.StringIO(text)
+        chair.isatty = lambda: terminal
+        monkeypatch.setattr(sys, "stdin", chair)
+
+    return sit_down
+
+
+@pytest.mark.parametrize("text", ["\n", "y\n", "Yes\n"])
+def test_yes_goes_on(answer, text):
+    answer(text)
+    cli_full.ask(3600, "an hour", yes=False)
+
+
+@pytest.mark.parametrize("text", ["n\n", "no\n", "what?\n", ""])
+def test_anything_else_does_not(answer, text):
+    answer(text)
+    with pytest.raises(InputError, match="not begun; nothing was written"):
+        cli_full.ask(3600, "an hour", yes=False)
+
+
+def test_who_said_yes_or_is_done_soon_is_not_asked(answer, capsys):
+    answer("n\n")
+    cli_full.ask(3600, "an hour", yes=True)
+    cli_full.ask(60, "a minute", yes=False)
+    assert capsys.readouterr().err == "gaea_mini: an hour\ngaea_mini: a minute\n"
+
+
+def test_without_a_terminal_a_day_is_the_limit(answer):
+    answer("", terminal=False)
+    cli_full.ask(20 * 3600, "20 hours", yes=False)
+    with pytest.raises(InputError, match="more than a day, and there is no terminal"):
+        cli_full.ask(30 * 3600, "30 hours", yes=False)
+    cli_full.ask(30 * 3600, "30 hours", yes=True)
+
+
+def test_too_little_memory_is_said_before_anything_begins(capsys):
+    cli_full.check_memory(100, None, yes=False)
+    cli_full.check_memory(100, 200, yes=False)
+    assert capsys.readouterr().err == ""
+    cli_full.check_memory(95, 100, yes=False)
+    assert "needs about 95 MiB" in capsys.readouterr().err
+    with pytest.raises(InputError, match="about 300 MiB .* 200 MiB are free; give a"):
+        cli_full.check_memory(300, 200, yes=False)
+    cli_full.check_memory(300, 200, yes=True)
+
+
+LARGE = "search --epochs 2 --channels 2 --pictures 100 --batch 8".split()
+
+
+def test_the_command_asks_and_takes_no_for_an_answer(
+    answer, tmp_path, monkeypatch, capsys
+):
+    monkeypatch.setattr(forecast, "SMALL", 0)
+    monkeypatch.setattr(cli_full, "LONG", 0)
+    files = ["--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "r")]
+    answer("n\n")
+    assert main([*LARGE, *files]) == 2
+    err = capsys.readouterr().err
+    assert "s a step" in err and "Go on? [Y/n]" in err
+    assert err.endswith("gaea_mini: not begun; nothing was written\n")
+    assert list(tmp_path.iterdir()) == []
+    monkeypatch.setattr(forecast, "free_mb", lambda where: 0.1)
+    assert main([*LARGE, *files]) == 2
+    assert "0 MiB are free; give a smaller --batch" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+    assert main([*LARGE, *files, "--yes"]) == 0
+    capsys.readouterr()
+    # What goes on from a checkpoint was asked about before.
+    assert main([*LARGE, *files]) == 0
+    assert "a step" not in capsys.readouterr().err
+
+
+def test_a_damaged_checkpoint_is_one_line_and_the_search_goes_on(tmp_path, capsys):
+    files = ["--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "r")]
+    assert main([*LARGE, *files]) == 0
+    before = (tmp_path / "r").read_text()
+    (tmp_path / "c").write_bytes(b"")
+    capsys.readouterr()
+    assert main([*LARGE, *files]) == 0
+    first = capsys.readouterr().err.splitlines()[0]
+    assert first.startswith("gaea_mini: checkpoint") and "going on from the" in first
+    assert keeper.before(tmp_path / "c").exists()
+    pick = '"theta": '
+    assert (
+        before.split(pick)[1][:500] == (tmp_path / "r").read_text().split(pick)[1][:500]
+    )
+
+
+def test_within_an_epoch_the_bar_is_told_the_step(monkeypatch):
+    steps = cli_full.Steps()
+    told = []
+    steps.bar = SimpleNamespace(set_postfix_str=told.append)
+    state = SimpleNamespace(step=7, theta_batches=range(9), weight_batches=range(10))
+    losses = [torch.tensor([1.0, 2.5])]
+    steps(state, losses)
+    assert told == []
+    steps.told -= 61
+    steps(state, losses)
+    assert told == ["step 7 of 9, loss 2.500"]
+
+
+# the preset --------------------------------------------------------------------------
+
+
+def options_of(*arguments):
+    options = build_parser().parse_args(["search", *arguments])
+    cli_full.fill_in(options)
+    return options
+
+
+def test_the_preset_gpu_is_the_papers_search():
+    options = options_of("--preset", "gpu")
+    assert (options.space, options.method, options.data) == (
+        *("nasbench201", "gaea-darts", "cifar10"),
+    )
+    assert options.warm_up is None and method(options.method).update.lr == 0.1
+
+
+def test_on_the_darts_space_it_is_the_recipe_of_pc_darts():
+    for arguments in (("--preset=gpu", "--space=darts"), ("--preset=gpu-darts",)):
+        options = options_of(*arguments)
+        assert (options.preset, options.space, options.method, options.data) == (
+            *("gpu-darts", "darts", "gaea-pc-darts", "cifar10"),
+        )
+        assert options.warm_up == 0.2  # 10 of 50 epochs
+    assert options_of("--preset=gpu-darts", "--method=pc-darts").warm_up is None
+    chosen = PRESETS["gpu-darts"]
+    assert chosen == Sizes(
+        "gpu-darts", 16, 2, 32, None, 0.1, 50, 50, 256, 0.1, 0.0, crop=4
+    )
+    # Eight cells, of which two reduce.
+    from gaea_mini.supernet import build_supernet
+
+    network = build_supernet(space("darts"), 3, 10, 16, chosen.cells, partial=4)
+    assert list(network.kinds) == [0, 0, 1, 0, 0, 1, 0, 0]
+
+
+def test_what_is_named_is_kept_and_without_the_preset_nothing_changes():
+    options = options_of("--preset=gpu", "--space=compact", "--data=x", "--method=gdas")
+    assert (options.space, options.method, options.data) == ("compact", "gdas", "x")
+    options = options_of()
+    assert (options.space, options.method, options.data) == (
+        *("compact", "gaea-darts", "fashion"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("capability", "type_"), [((7, 5), "float16"), ((9, 0), "bfloat16")]
+)
+def test_on_cuda_the_preset_takes_16_bits_and_compiles(monkeypatch, capability, type_):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
+
+    def speed(*arguments, name="gaea-darts", device="cuda:0"):
+        return cli_full.speed_of(options_of(*arguments), method(name), device)
+
+    assert speed("--preset=gpu") == Speed(type_, compile=True)
+    assert speed("--preset=gpu", "--graphs") == Speed(type_, compile=True, graphs=True)
+    assert speed("--preset=gpu", "--no-compile") == Speed(type_)
+    assert speed("--preset=gpu", "--precision=float32", "--no-compile") == Speed()
+    assert speed("--preset=gpu", name="gdas") == Speed(type_)  # draws operations
+    assert speed("--preset=gpu", name="darts-2nd") == Speed(compile=True)
+    assert speed("--preset=gpu", device="cpu") == Speed() == speed("--preset=cpu")
+
+
+def test_graphs_that_there_cannot_be(capsys):
+    assert main([*LARGE, "--graphs"]) == 2
+    assert "CUDA graphs are of a compiled supernet" in capsys.readouterr().err
+    assert main([*LARGE, "--graphs", "--compile"]) == 2
+    assert "CUDA graphs need a CUDA device, not cpu" in capsys.readouterr().err
+    assert main([*LARGE, "--graphs", "--compile", "--order=2", "--method=darts"]) == 2
+    assert "overwrites the gradients" in capsys.readouterr().err
+
+
+# CIFAR from a folder -----------------------------------------------------------------
+
+
+def write(path, content):
+    path.write_bytes(pickle.dumps(content, protocol=2))
+
+
+def official(folder, count=4):
+    """CIFAR-10's own files, with a few made-up pictures."""
+    rng = np.random.default_rng(0)
+    folder.mkdir(parents=True)
+    for name in (*(f"data_batch_{n}" for n in range(1, 6)), "test_batch"):
+        data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
+        labels = rng.integers(0, 10, count).tolist()
+        write(folder / name, {b"data": data, b"labels": labels, b"batch_label": b"x"})
+    names = [f"class {n}".encode() for n in range(10)]
+    write(folder / "batches.meta", {b"label_names": names})
+    return folder
+
+
+def test_cifar10_is_read_from_its_official_files(tmp_path):
+    inner = official(tmp_path / "cifar-10-batches-py")
+    data = load(str(tmp_path))
+    assert data.x.shape == (20, 32, 32, 3) and data.x_test.shape == (4, 32, 32, 3)
+    assert data.name == "cifar10" and data.class_names[3] == "class 3"
+    first = pickle.loads((inner / "data_batch_1").read_bytes())[b"data"][1]
+    # A plane a colour, row by row; standardised, so only the order can be compared.
+    red = data.x[1, :, :, 0].ravel()
+    assert np.corrcoef(red, first[:1024])[0, 1] > 0.999999
+    again = load(str(inner), size=8, pictures=7)
+    assert again.x.shape == (7, 8, 8, 3) and again.sha256 == data.sha256
+
+
+def test_cifar100_takes_the_fine_labels(tmp_path):
+    rng = np.random.default_rng(0)
+    for name, count in (("train", 12), ("test", 3)):
+        data = rng.integers(0, 256, (count, 3072), dtype=np.uint8)
+        content = {b"data": data, b"fine_labels": [99] * count}
+        write(tmp_path / name, {**content, b"coarse_labels": [1] * count})
+    names = [str(n).encode() for n in range(100)]
+    write(tmp_path / "meta", {b"fine_label_names": names})
+    data = load(str(tmp_path))
+    assert data.classes == 100 and set(data.y) == {99} and data.name == "cifar100"
+
+
+def test_a_folder_that_is_none_of_them_is_refused(tmp_path):
+    with pytest.raises(InputError, match="folder without the files of CIFAR-10"):
+        load(str(tmp_path))
+    inner = official(tmp_path / "c")
+    (inner / "data_batch_3").unlink()
+    with pytest.raises(InputError, match="has no data_batch_3: unpack the whole"):
+        load(str(inner))
+    for content in (b"", b"text", pickle.dumps([1]), pickle.dumps({b"data": [3]})):
+        (inner / "data_batch_3").write_bytes(content)
+        with pytest.raises(InputError, match="is not cifar10 as published"):
+            load(str(inner))
+
+
+def test_code_in_such_a_file_is_not_run(tmp_path):
+    inner, mark = official(tmp_path / "c"), tmp_path / "mark"
+
+    class Bomb:
+        def __reduce__(self):
+            return mark.mkdir, ()
+
+    import os
+
+    class Other:
+        def __reduce__(self):
+            return os.mkdir, (str(mark),)
+
+    for bomb in (Bomb(), Other()):
+        write(inner / "data_batch_2", bomb)
+        with pytest.raises(InputError, match="is not cifar10 as published"):
+            load(str(inner))
+        assert not mark.exists()
+    pickle.loads((inner / "data_batch_2").read_bytes())
+    assert mark.exists(), "the bomb is no real one"
