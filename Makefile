@@ -14,7 +14,7 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini -type f \
 # depend on how many.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help install book test check format notebooks readme lab records bench clean
+.PHONY: help install book test pythons colab check format notebooks readme lab records bench clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -40,6 +40,12 @@ $(BOOK): $(READY) $(SOURCES)
 
 test: $(READY) $(BOOK) ## run all tests, the browser tests on the built book too
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+
+pythons: $(READY) ## the tests that need no torch, on Python 3.12 and 3.13
+	$(BIN)/python tools/pythons.py 3.12 3.13
+
+colab: $(READY) ## the chapters that need no torch, as Colab runs them
+	$(BIN)/python tools/colab.py $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .
