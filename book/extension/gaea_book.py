@@ -1,6 +1,6 @@
 """The book's own Sphinx extension.
 
-It does seven small things:
+It does nine small things:
 
 * ``{run-time}`` and ``{reading-time}`` show how long this page ran when it was built
   and how long it takes to read, so that no chapter types its own time;
@@ -10,7 +10,9 @@ It does seven small things:
 * a plotted figure without a caption is a warning;
 * a script that the theme lists twice is put on the page once;
 * an entry of the bibliography is a list item also for a screen reader;
-* the download menu offers the executed notebook, with a set-up cell that installs.
+* the download menu offers the executed notebook, with a set-up cell that installs;
+* a picture is fetched when the reader comes near it, or prints the page;
+* the theme's icons come from its font alone, not from its script of 1.5 MB too.
 
 The back matter, the API page, Python in the page and what a published copy has are in
 modules beside it.
@@ -228,6 +230,19 @@ def offer_notebook(
         context["ipynb_source"] = f"{page}.ipynb"
 
 
+def fetch_pictures_late(app: Sphinx, doctree: nodes.document, docname: str) -> None:
+    """Those below the first screen can wait; a widget's still may never be seen."""
+    for image in doctree.findall(nodes.image):
+        image["loading"] = "lazy"
+
+
+def drop_icon_script(app: Sphinx, exception: Exception | None) -> None:
+    """The theme's template names the script on every page; what it names is empty."""
+    script = Path(app.outdir) / "_static" / "scripts" / "fontawesome.js"
+    if exception is None and script.is_file():
+        script.write_text("// The icons come from the font in the theme's style.\n")
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     for extension in ("gaea_back", "gaea_api", "gaea_live", "gaea_site"):
         app.setup_extension(extension)
@@ -241,4 +256,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", drop_doubled_scripts, priority=900)
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", mend_bibliography)
+    app.connect("doctree-resolved", fetch_pictures_late)
+    app.connect("build-finished", drop_icon_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -22,6 +22,10 @@ PAGES = [
 # The theme's own faults: three buttons whose visible text is not in their name.
 THEME_FAULTS = {"label-content-name-mismatch": {"search-button", "theme-switch"}}
 
+# Bytes of a page and all it fetches by itself, as they lie on the disk. A server that
+# compresses sends a third of them.
+FIRST_LOAD = 3_000_000
+
 every_page = pytest.mark.parametrize("path", PAGES)
 
 
@@ -38,16 +42,48 @@ def violations(page: Any) -> list[str]:
     return found
 
 
+def loaded(page: Any) -> dict[str, int]:
+    """What the page has fetched until it is quiet, in bytes."""
+    page.wait_for_load_state("networkidle")
+    sizes: dict[str, int] = page.evaluate(
+        """Object.fromEntries(['navigation', 'resource']
+          .flatMap(kind => performance.getEntriesByType(kind))
+          .map(one => [one.name, one.encodedBodySize]))"""
+    )
+    return sizes
+
+
 @every_page
 def test_page_needs_nothing_from_outside(
     path: str, book: str, open_page: Callable[..., Any]
 ) -> None:
     visit = open_page(book + path)
+    if book.startswith("http"):
+        sizes = loaded(visit.page)
+        heaviest = sorted(sizes.items(), key=lambda pair: -pair[1])[:5]
+        assert 50_000 < sum(sizes.values()) <= FIRST_LOAD, heaviest
     visit.page.mouse.wheel(0, 20_000)
     visit.page.wait_for_timeout(300)
     assert visit.outside(book) == []
     assert visit.failed == []
     assert visit.errors == []
+
+
+def test_icons_are_drawn(file_book: str, open_page: Callable[..., Any]) -> None:
+    page = open_page(file_book + PAGES[0]).page
+    page.evaluate("document.fonts.ready")
+    icons = page.evaluate(
+        """[...document.querySelectorAll('[class*="fa-"]')]
+          .filter(one => one.checkVisibility()).map(one => {
+            const style = getComputedStyle(one, '::before');
+            return [one.className, style.content, style.fontFamily];
+          })"""
+    )
+    assert len(icons) >= 3
+    for name, content, family in icons:
+        assert content not in ("none", "normal", '""'), name
+        assert "Font Awesome" in family, name
+    assert page.evaluate("document.fonts.check('900 16px \"Font Awesome 6 Free\"')")
 
 
 @every_page
