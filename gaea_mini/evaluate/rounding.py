@@ -147,7 +147,8 @@ def trained_supernet(
 ) -> State:
     """A whole search without a record; returns its state, shared weights included.
 
-    The same seed trains the same weights as ``search``.
+    The same seed trains the same weights as ``search``, except where the choice of a
+    cell draws random numbers in between (RS-WS).
     """
     state = State(space, data, method, budget, seed, torch.device("cpu"))
     for epoch in range(budget.epochs):
