@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.search import Budget, Method
+from gaea_mini.search.curvature import dominant_eigenvalue
 from gaea_mini.search.relaxation import Weights
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
@@ -193,3 +194,21 @@ def train_weights_at(state: State, theta: ArrayLike, epochs: int = 1) -> None:
         for batch in state.weight_batches:
             loss = state.loss(batch, fixed)
             state.descend_weights(state.gradients(loss, state.weights))
+
+
+def measures(state: State) -> dict[str, float]:
+    """A trained supernet in four numbers.
+
+    Returns:
+      ``entropy`` of theta (nats), accuracy ``before`` and ``after`` rounding (percent),
+      and ``eigenvalue``, the largest in size of the Hessian of theta's loss in theta,
+      Eq. (eq-curvature), on one batch.
+    """
+    theta = state.theta()
+    cell = state.space.one_hot(state.method.relaxation.choose(state))
+    return {
+        "entropy": float(entropy(theta).mean()),
+        "before": state.accuracy(theta),
+        "after": state.accuracy(cell),
+        "eigenvalue": dominant_eigenvalue(state),
+    }

@@ -160,3 +160,35 @@ def test_batch_norm_keeps_no_statistics(net) -> None:
     """The chapter says so: they are those of the batch at hand."""
     norms = [m for m in net.network.modules() if isinstance(m, torch.nn.BatchNorm2d)]
     assert norms and not any(norm.track_running_stats for norm in norms)
+
+
+def test_measures_are_those_of_the_state(net) -> None:
+    """Eq. (eq-curvature): no direction bends the loss more than the eigenvalue."""
+    found = rounding.measures(net)
+    theta = net.theta()
+    assert found["before"] == net.accuracy(theta)
+    assert found["after"] == net.accuracy(rounding.corner(theta))
+    assert found["entropy"] == pytest.approx(entropy(theta).mean())
+    batch = net.theta_batches.first()
+    way = RNG.normal(size=theta.shape)
+    way /= np.linalg.norm(way)
+
+    def loss(far: float) -> float:
+        point = torch.as_tensor(theta + far * way, dtype=torch.float32)
+        with torch.no_grad():
+            return net.loss(batch, rounding.Weights(point)).item()
+
+    bend = (loss(0.1) - 2 * loss(0.0) + loss(-0.1)) / 0.1**2
+    assert abs(bend) <= 1.2 * abs(found["eigenvalue"]) + 0.05
+
+
+def test_a_perturbed_theta_is_shifted_cut_and_divided(net) -> None:
+    """Eq. (eq-perturbation)."""
+    before = net.draws.get_state()
+    shifted = net.method.relaxation.sample(net, 0.3).theta.detach()
+    net.draws.set_state(before)
+    noise = 2 * torch.rand(shifted.shape, generator=net.draws) - 1
+    net.draws.set_state(before)
+    by_hand = np.maximum(net.theta() + 0.3 * noise.numpy(), 0)
+    by_hand /= by_hand.sum(axis=-1, keepdims=True)
+    np.testing.assert_allclose(shifted.numpy(), by_hand, atol=1e-6)
