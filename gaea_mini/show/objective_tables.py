@@ -127,6 +127,30 @@ def skip_counts(records: Sequence[Json]) -> Text:
     return table(head, rows)
 
 
+def long_reading(record: Json) -> Text:
+    """What long searches say of a collapse, whichever way they go."""
+    runs = record["runs"]
+    edges, epochs = len(runs[0]["config"]["edges"]), runs[0]["config"]["epochs"]
+    collapsed, rose, fell = [], 0, 0
+    for name, group in arms(record).items():
+        ends = [skips_by_epoch(run)[-1] or 0.0 for run in group]
+        early = [skips_by_epoch(run)[epochs // 4] or 0.0 for run in group]
+        count = sum(end >= edges - 1 for end in ends)
+        collapsed += [f"{count} of {len(group)} of `{name}`"] if count else []
+        rose += sum(end > first for first, end in zip(early, ends, strict=True))
+        fell += sum(end < first for first, end in zip(early, ends, strict=True))
+    said = (
+        f"Runs that end with {edges - 1} or {edges} skips: {', '.join(collapsed)}."
+        if collapsed
+        else f"No run ends with {edges - 1} or {edges} skips: searches of this length "
+        "and size do not show the collapse."
+    )
+    return Text(
+        f"{said} From a quarter of the epochs to the end the skips become more in "
+        f"{rose} of {len(runs)} runs and fewer in {fell}."
+    )
+
+
 def regularised(results: Mapping[str, Sequence[Mapping[str, float]]]) -> Text:
     """What several trained supernets measure, mean ± sd over seeds, a row an arm.
 

@@ -97,6 +97,15 @@ def test_skips_are_counted_at_a_quarter_and_at_the_end() -> None:
     assert found["darts 0.5, single-level"][3] == "0"
 
 
+def test_a_collapse_is_said_and_its_absence_too() -> None:
+    said = objective_tables.long_reading(BILEVEL)
+    assert "5 or 6 skips: 3 of 3 of `darts 0.5`, 3 of 3 of `gaea-darts 0.5`." in said
+    assert "more in 6 of 6 runs and fewer in 0." in said
+    said = objective_tables.long_reading(SINGLE)
+    assert "No run ends with 5 or 6 skips" in said
+    assert "more in 0 of 6 runs and fewer in 0." in said
+
+
 def test_regularisers_are_summed_up_over_seeds() -> None:
     runs = [
         {"entropy": 1.0, "before": 80.0 + s, "after": 60.0, "eigenvalue": 2.0 * s}
