@@ -21,7 +21,7 @@ from gaea_mini.show.style import METHOD_COLOURS, MUTED, RULE
 KINDS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("mixtures, logits", ("darts", "darts-sgd", "darts-2nd")),
     ("mixtures, EG", ("gaea-darts",)),
-    ("mixtures, a quarter of the channels", ("pc-darts", "gaea-pc-darts")),
+    ("partial channels, edge weights", ("pc-darts", "gaea-pc-darts")),
     ("one operation at a time", ("gdas", "gaea-gdas", "rs-ws", "enas")),
 )
 LOOKS = {
