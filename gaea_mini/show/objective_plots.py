@@ -4,14 +4,20 @@ Functions take records (see ``records``) or plain numbers, and return a Figure.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from gaea_mini.show.plots import DASHES, band, figure, name_lines, plot_style
+from gaea_mini.show.plots import (
+    DASHES,
+    band,
+    figure,
+    name_lines,
+    plot_style,
+    seeds_by_epochs,
+)
 from gaea_mini.show.records import Json, arms, chosen_arms, skips
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, RULE
 
@@ -101,35 +107,36 @@ def by_objective(
 
 
 def long_searches(record: Json, stopped: int) -> Figure:
-    """Skips and true accuracy over the epochs of long searches, an arm a line.
+    """Skips and true accuracy over the epochs of long searches, an arm a column.
 
     Args:
       record: ``skip_collapse``.
       stopped: the epoch at which shorter searches stop; marked.
     """
-    looks: dict[str, tuple[str, Any]] = {}
-    used: list[str] = []
-    for name in arms(record):
-        method = name.split()[0]
-        key = "gaea-darts" if "gaea" in method else "darts"
-        colour = METHOD_COLOURS["softmax" if method == "pc-darts" else key]
-        looks[name] = (colour, DASHES[2 * used.count(colour)])
-        used.append(colour)
+    groups = arms(record)
     panels: dict[str, Curve] = {
-        "skip-connections in the cell": skips_by_epoch,
+        "skips in the cell": skips_by_epoch,
         "true accuracy (%)": truth_by_epoch,
     }
     with plot_style():
-        fig, axes = figure(2, 1, (7.0, 5.0), sharex=True)
-        for ax, (ylabel, curve) in zip(axes[:, 0], panels.items(), strict=True):
-            for name, runs in arms(record).items():
-                colour, dash = looks[name]
-                band(ax, [curve(run) for run in runs], name, colour, dash=dash)
-            ax.axvline(stopped, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-            _finish(ax, "", False)
-            ax.set_xlabel("")
-            ax.set_ylabel(ylabel)
-        axes[1, 0].set_xlabel("epoch")
+        fig, axes = figure(2, len(groups), (7.4, 4.4), sharex=True, sharey="row")
+        for row, (ylabel, curve) in zip(axes, panels.items(), strict=True):
+            for ax, (name, runs) in zip(row, groups.items(), strict=True):
+                method = name.split()[0]
+                key = "gaea-darts" if "gaea" in method else "darts"
+                colour = METHOD_COLOURS["softmax" if method == "pc-darts" else key]
+                curves = [curve(run) for run in runs]
+                for seed in seeds_by_epochs(curves):
+                    ax.plot(seed, color=colour, linewidth=0.7, alpha=0.6)
+                band(ax, curves, "_mean", colour)
+                ax.axvline(stopped, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+                ax.margins(x=0)
+                ax.grid(axis="y", color=RULE, linewidth=0.7)
+            row[0].set_ylabel(ylabel)
+        for ax, name in zip(axes[0], groups, strict=True):
+            ax.set_title(name)
+        for ax in axes[1]:
+            ax.set_xlabel("epoch")
     return fig
 
 

@@ -122,10 +122,18 @@ def test_figures_draw_the_records() -> None:
     lines = {one.get_label(): one for one in fig.axes[0].get_lines()}
     assert list(lines["darts"].get_ydata()) == [1.0, 3.0, 5.0, 6.0]
     fig = objective_plots.long_searches(BILEVEL, stopped=1)
-    above, below = fig.axes
-    lines = {one.get_label(): one for one in below.get_lines()}
-    assert lines["darts 0.5"].get_ydata()[-1] == pytest.approx(54.3)
-    assert lines["darts 0.5"].get_color() != lines["gaea-darts 0.5"].get_color()
+    assert [ax.get_title("left") for ax in fig.axes[:2]] == [
+        "darts 0.5",
+        "gaea-darts 0.5",
+    ]
+    means = [
+        next(one for one in ax.get_lines() if one.get_label() == "_mean")
+        for ax in fig.axes
+    ]
+    assert means[0].get_ydata()[-1] == 6.0
+    assert means[2].get_ydata()[-1] == pytest.approx(54.3)
+    assert means[3].get_ydata()[-1] == pytest.approx(92.0)
+    assert means[0].get_color() != means[1].get_color()
 
 
 def test_the_minima_are_marked() -> None:
