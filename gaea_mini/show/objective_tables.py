@@ -6,6 +6,7 @@ import numpy as np
 
 from gaea_mini.show.objective_plots import loss_gap, skips_by_epoch, truth_by_epoch
 from gaea_mini.show.records import Json, arms, chosen_arms, mean_sd, t_interval
+from gaea_mini.show.rounding_plots import entropy_part
 from gaea_mini.show.rounding_tables import signed, table
 from gaea_mini.show.search_tables import (
     PLUS_MINUS,
@@ -110,7 +111,7 @@ def skip_counts(records: Sequence[Json]) -> Text:
                     spread([last for _, last in counts], "{:.1f}"),
                     str(sum(last >= edges - 1 for _, last in counts)),
                     signed(float(np.mean(change))),
-                    f"{min(last for _, last in truth):.1f}",
+                    f"{np.mean([entropy_part(run)[-1] for run in runs]):.2f}",
                 ]
             )
     head = [
