@@ -123,7 +123,7 @@ def skip_counts(records: Sequence[Json]) -> Text:
     head += [
         "runs with 5 or 6 skips",
         "true accuracy, change since",
-        "worst at the end",
+        "entropy / ln O",
     ]
     return table(head, rows)
 

@@ -58,6 +58,10 @@ def rows(text: str) -> dict[str, list[str]]:
     return {row[0].strip(): [cell.strip() for cell in row[1:]] for row in lines[2:]}
 
 
+def rows_head(text: str) -> list[str]:
+    return [cell.strip() for cell in text.splitlines()[0].strip("|").split("|")]
+
+
 def test_curves_of_a_run_leave_the_start_out() -> None:
     run = SINGLE["runs"][0]
     assert objective_plots.skips_by_epoch(run) == [None, 1.0, 1.0, 1.0, 1.0]
@@ -86,6 +90,12 @@ def test_single_level_less_bilevel_is_paired_and_stands_beside_the_papers() -> N
 
 def test_skips_are_counted_at_a_quarter_and_at_the_end() -> None:
     found = rows(objective_tables.skip_counts(BOTH))
+    head = rows_head(objective_tables.skip_counts(BOTH))
+    assert head[-3:] == [
+        "runs with 5 or 6 skips",
+        "true accuracy, change since",
+        "entropy / ln O",
+    ]
     darts = found["darts 0.5, bilevel"]
     assert darts[0] == "3, 4"
     assert darts[1:4] == [
