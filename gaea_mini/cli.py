@@ -6,18 +6,16 @@ Bad input ends with one line on standard error and status 2; nothing is half-wri
 import argparse
 import os
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 import gaea_mini
 from gaea_mini.cli_benchmark import add_benchmark
-from gaea_mini.cli_search import (
-    HelpWithDefaults,
-    add_search,
-    add_table,
-    require_writable,
-)
+from gaea_mini.cli_lists import run_methods, run_spaces
+from gaea_mini.cli_search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_apart, require_writable
 
 EPILOG = """examples:
   python -m gaea_mini search --preset tiny --out run.json
@@ -71,7 +69,7 @@ def build_parser() -> Parser:
     show.add_argument("records", nargs="+", type=Path, help="files written by search")
     show.add_argument(
         "--html",
-        type=Path,
+        type=a_file,
         required=True,
         help="the page to write: one file with the player, needs no network",
     )
@@ -81,8 +79,9 @@ def build_parser() -> Parser:
     methods.set_defaults(run=run_methods)
     spaces = commands.add_parser("spaces", help="list the search spaces")
     spaces.set_defaults(run=run_spaces)
-    _add_records(commands)
     add_benchmark(commands)
+    _add_records(commands)
+    _add_compare(commands)
     return parser
 
 
@@ -95,13 +94,37 @@ def _add_records(commands: Any) -> None:
     records.add_argument(
         "names", nargs="*", help="recipes; all of them if none is named"
     )
-    add_table(records, required=False)
-    records.add_argument(
+    _add_kitchen(records)
+    records.set_defaults(run=run_records)
+
+
+def _add_compare(commands: Any) -> None:
+    compare = commands.add_parser(
+        "compare",
+        help="all methods and the rivals without weight sharing, on one table",
+        description="All methods and all rivals on one table, over seeds: a record. "
+        "Steps are those that the recorded searches chose; made searches are kept.",
+        formatter_class=HelpWithDefaults,
+    )
+    compare.add_argument("name", help="'compact' or 'nasbench201'")
+    compare.add_argument(
+        "--table", default="compact", help="of compact: 'compact' (shipped) or a file"
+    )
+    compare.add_argument(
+        "--repetitions", type=int, default=500, help="of every rival, by look-up"
+    )
+    _add_kitchen(compare)
+    compare.set_defaults(run=run_compare)
+
+
+def _add_kitchen(parser: Any) -> None:
+    add_table(parser, required=False)
+    add = parser.add_argument
+    add(
         "--cifar10",
         default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
-        help="CIFAR-10 for the recipes that need it: a .npz, or torchvision's",
+        help="CIFAR-10 for what needs it: a .npz, or torchvision's",
     )
-    add = records.add_argument
     add("--jobs", type=int, default=os.cpu_count(), help="searches at a time")
     add("--records", type=Path, default=Path("book/records"), help="where records go")
     add(
@@ -110,7 +133,6 @@ def _add_records(commands: Any) -> None:
         default=Path("_build/records"),
         help="where finished searches and checkpoints are kept",
     )
-    records.set_defaults(run=run_records)
 
 
 def run_lookup(options: argparse.Namespace) -> None:
@@ -128,49 +150,52 @@ def run_show(options: argparse.Namespace) -> None:
     from gaea_mini.search import Run
     from gaea_mini.show import write_page
 
+    records = {f"record {number}": p for number, p in enumerate(options.records, 1)}
+    require_apart({"--html": options.html}, records)
     require_writable(options.html)
     runs = [Run.load(path).to_dict() for path in options.records]
     write_page(runs, options.html)
     print(f"written to {options.html}")
 
 
-def run_methods(options: argparse.Namespace) -> None:
-    """List the methods with their parts and default steps."""
-    from gaea_mini.search import METHODS, method
-    from gaea_mini.search.method import SOURCES
-
-    for name in METHODS:
-        built = method(name)
-        print(f"{name}  ({SOURCES[name]})")
-        print(f"  relaxation  {built.relaxation}")
-        print(f"  update      {built.update}")
-        print(
-            f"  objective   {built.objective}, warm-up {built.warm_up:g} of the epochs"
-        )
-    print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
-
-
-def run_spaces(options: argparse.Namespace) -> None:
-    """List the search spaces."""
-    from gaea_mini.supernet import SPACES
-
-    for name, where in SPACES.items():
-        print(f"{name:12} {where.size:6.6g} cells, {', '.join(where.operations)}")
-
-
 def run_records(options: argparse.Namespace) -> None:
     """Run recipes, resuming where they stopped."""
-    from gaea_mini.kitchen import Kitchen
+    from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex
     from gaea_mini.recipes import RECIPES, recipe_named
 
-    names = options.names or list(RECIPES)
+    kitchen = _kitchen(options)
+    # Those that are not plain searches have a kitchen helper of their own.
+    special = {
+        recipe_alone.NAME: lambda: recipe_alone.cook_alone(
+            kitchen.records, kitchen.cache, kitchen.cifar10
+        ),
+        recipe_ranking.NAME: lambda: recipe_ranking.cook_ranking(kitchen),
+        recipe_simplex.NAME: lambda: recipe_simplex.cook_simplex(kitchen.records),
+    }
+    names = options.names or [*RECIPES, *special]
     for name in names:
-        recipe_named(name)
-    kitchen = Kitchen(
+        if name not in special:
+            recipe_named(name)
+    kitchen.make_folders()
+    for name in names:
+        special.get(name, partial(kitchen.cook, name))()
+
+
+def run_compare(options: argparse.Namespace) -> None:
+    """Compare all methods and rivals on a table."""
+    from gaea_mini.compare import compare
+
+    kitchen = _kitchen(options)
+    kitchen.make_folders()
+    compare(options.name, kitchen, options.table, options.repetitions)
+
+
+def _kitchen(options: argparse.Namespace) -> Any:
+    from gaea_mini.kitchen import Kitchen
+
+    return Kitchen(
         options.records, options.cache, options.nb201, options.cifar10, options.jobs
     )
-    for name in names:
-        kitchen.cook(name)
 
 
 def _complain(message: str) -> int:

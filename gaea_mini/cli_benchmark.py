@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.cli_search import HelpWithDefaults, require_writable, short
+from gaea_mini.cli_search import HelpWithDefaults, short
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_apart, require_writable
 
 
 def add_benchmark(commands: Any) -> None:
@@ -67,6 +68,7 @@ def run_build(options: argparse.Namespace) -> None:
     """Train every class with every seed, and write the table."""
     from gaea_mini.evaluate.benchmark import COMPACT, build
 
+    require_apart({"--out": options.out, "--journal": options.journal}, {})
     options.journal.parent.mkdir(parents=True, exist_ok=True)
     for path in (options.out, options.journal):
         require_writable(path)

@@ -17,7 +17,7 @@ import numpy as np
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
-from gaea_mini.files import write_atomically
+from gaea_mini.files import require_folder, write_atomically
 from gaea_mini.recipes import Recipe, recipe_named
 from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, method, search
 from gaea_mini.search.loop import describe
@@ -52,6 +52,15 @@ class Kitchen:
         if self.jobs < 1:
             raise InputError(f"jobs is {self.jobs}; it must be 1 or more")
 
+    def make_folders(self) -> None:
+        """Make both folders, before any search.
+
+        Raises:
+          InputError: one cannot be made, or nothing can be written there.
+        """
+        require_folder(self.records, "--records")
+        require_folder(self.cache, "--cache")
+
     def cook(self, name: str, say: Callable[[str], None] = print) -> Path:
         """Run what is missing of a recipe and write its record."""
         recipe = recipe_named(name)
@@ -59,6 +68,7 @@ class Kitchen:
             raise InputError(
                 f"recipe {name} needs the table of NAS-Bench-201: give --nb201 FILE"
             )
+        self.make_folders()
         table = NasBench201(self.nb201) if self.nb201 else None
         runs: list[Run] = []
         choices: list[dict[str, Any]] = []
@@ -66,8 +76,9 @@ class Kitchen:
             for method_name in recipe.methods:
                 if method_name in recipe.borrowed:
                     origin, owner = recipe.borrowed[method_name]
-                    before = choices if origin == name else self._choices_of(origin)
-                    choice = {**_of(owner, before, origin), "method": method_name}
+                    before = choices if origin == name else self.choices_of(origin)
+                    lent = chosen_of(owner, before, origin)
+                    choice = taken_over(method_name, objective, lent, origin)
                 elif method_name in recipe.tuning.grids:
                     choice = self._choose(recipe, method_name, objective, say)
                 else:
@@ -77,11 +88,9 @@ class Kitchen:
                 if method_name in recipe.published:
                     steps = sorted({*steps, recipe.tuning.grids[method_name][0]})
                 for lr in steps:
-                    tasks = [
-                        self._task(recipe, method_name, lr, objective, seed)
-                        for seed in recipe.seeds
-                    ]
-                    runs += self._run(tasks)
+                    runs += self.searches(
+                        recipe, method_name, lr, objective, recipe.seeds
+                    )
                     say(f"{name}: {method_name} {objective} lr {lr:g} reported")
         if table is not None and recipe.space == "nasbench201":
             for run in runs:
@@ -92,11 +101,23 @@ class Kitchen:
             "steps": choices,
             "runs": [run.to_dict() for run in runs],
         }
-        self.records.mkdir(parents=True, exist_ok=True)
         path = self.records / f"{name}.json"
         write_atomically(path, (json.dumps(record) + "\n").encode())
         say(f"{name}: written to {path}")
         return path
+
+    def searches(
+        self,
+        recipe: Recipe,
+        name: str,
+        lr: float,
+        objective: str,
+        seeds: Iterable[int],
+    ) -> list[Run]:
+        """A method's searches with these seeds: from the cache, or made now."""
+        return self._run(
+            [self.task(recipe, name, lr, objective, seed) for seed in seeds]
+        )
 
     def _choose(
         self, recipe: Recipe, name: str, objective: str, say: Callable[[str], None]
@@ -113,7 +134,7 @@ class Kitchen:
 
         def score(steps: Iterable[float], seeds: Iterable[int]) -> None:
             tasks = [
-                self._task(recipe, name, lr, objective, seed)
+                self.task(recipe, name, lr, objective, seed)
                 for lr in steps
                 for seed in seeds
             ]
@@ -150,14 +171,14 @@ class Kitchen:
             "chosen": chosen,
         }
 
-    def _choices_of(self, name: str) -> Any:
+    def choices_of(self, name: str) -> Any:
         """The chosen steps in another recipe's record."""
         try:
             return json.loads((self.records / f"{name}.json").read_text())["steps"]
         except (OSError, ValueError, KeyError, TypeError):
             return []
 
-    def _task(
+    def task(
         self, recipe: Recipe, name: str, lr: float, objective: str, seed: int
     ) -> Task:
         source = self.cifar10 if recipe.source == "cifar10" else recipe.source
@@ -196,7 +217,18 @@ def no_choice(name: str, objective: str) -> dict[str, Any]:
     }
 
 
-def _of(name: str, choices: Any, recipe: str) -> dict[str, Any]:
+def taken_over(
+    name: str, objective: str, lent: dict[str, Any], recipe: str
+) -> dict[str, Any]:
+    """In place of a choice, for a method that uses the step chosen in a recipe."""
+    return {
+        **no_choice(name, objective),
+        "rule": f"taken over from {recipe}, method {lent['method']}",
+        "chosen": lent["chosen"],
+    }
+
+
+def chosen_of(name: str, choices: Any, recipe: str) -> dict[str, Any]:
     """A method's entry in the chosen steps of a recipe."""
     try:
         found = {choice["method"]: choice for choice in choices}[name]

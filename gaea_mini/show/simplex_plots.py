@@ -36,7 +36,7 @@ ARM_LOOK: dict[str, dict[str, Any]] = {
 _PLAIN: dict[str, Any] = {"color": INK, "marker": "o", "linestyle": "-"}
 
 # The corners of a triangle with sides of length 1, for weights (theta_1, 2, 3).
-_CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
+CORNERS = np.array([[0.0, 0.0], [1.0, 0.0], [0.5, np.sqrt(0.75)]])
 
 
 def on_triangle(points: ArrayLike) -> NDArray[np.float64]:
@@ -50,7 +50,25 @@ def on_triangle(points: ArrayLike) -> NDArray[np.float64]:
     """
     rows = np.asarray(points, dtype=np.float64)
     rows = rows + (1 - rows.sum(axis=-1, keepdims=True)) / 3
-    return rows @ _CORNERS
+    return rows @ CORNERS
+
+
+def draw_triangle(ax: Axes, corners: Sequence[str]) -> None:
+    """Draw the triangle of three operations, its centre marked as the start.
+
+    Args:
+        corners: three names, one per corner; the first two stand at the bottom.
+    """
+    ax.fill(*CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
+    x, y = on_triangle(np.full(3, 1 / 3))
+    ax.plot(x, y, "o", color=INK, markersize=6, zorder=5)
+    ax.annotate("start", (x, y), (7, 5), textcoords="offset points")
+    for name, spot, dy in zip(corners, CORNERS, (-13, -13, 6), strict=True):
+        ax.annotate(name, spot, (0, dy), textcoords="offset points", ha="center")
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_xlim(-0.15, 1.15)
+    ax.set_ylim(-0.3, 1.0)
 
 
 def triangle_paths(
@@ -72,7 +90,7 @@ def triangle_paths(
     with plot_style():
         fig, axes = figure(1, 2, (6.0, 3.1), width_ratios=[1.15, 1])
         left, right = axes[0]
-        left.fill(*_CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
+        draw_triangle(left, corners)
         for arm, path in points.items():
             x, y = on_triangle(path).T
             left.plot(x, y, markevery=every, markersize=4.5, **_look(arm))
@@ -85,22 +103,13 @@ def triangle_paths(
                 label=arm,
                 **_look(arm),
             )
-        start = on_triangle(np.full(3, 1 / 3))
-        left.plot(*start, "o", color=INK, markersize=6, zorder=5)
-        left.annotate("start", start, (7, 5), textcoords="offset points")
-        for name, spot, dy in zip(corners, _CORNERS, (-13, -13, 6), strict=True):
-            left.annotate(name, spot, (0, dy), textcoords="offset points", ha="center")
         left.set_title("weights of three operations")
-        left.set_aspect("equal")
-        left.set_axis_off()
-        left.set_xlim(-0.15, 1.15)
-        left.set_ylim(-0.3, 1.0)
         right.set_yscale("log")
         right.set_ylim(bottom, 1)
         right.grid(axis="y", color=RULE, linewidth=0.7)
         right.set_xlabel("step")
         right.set_title("loss above the best")
-        _key(fig, right)
+        legend_above(fig, right)
     return fig
 
 
@@ -138,7 +147,7 @@ def steps_by_dimension(
             ax.set_title(title)
             ax.set_xlabel("number of weights k")
         axes[0, 0].set_ylabel(ylabel)
-        _key(fig, axes[0, 0])
+        legend_above(fig, axes[0, 0])
     return fig
 
 
@@ -170,7 +179,7 @@ def gap_bands(
         ax.grid(axis="y", color=RULE, linewidth=0.7)
         ax.set_xlabel("step")
         ax.set_ylabel(ylabel)
-        _key(fig, ax)
+        legend_above(fig, ax)
     return fig
 
 
@@ -210,7 +219,7 @@ def weight_over_steps(
         ax.margins(x=0)
         ax.set_xlabel("step")
         ax.set_ylabel(ylabel)
-        _key(fig, ax)
+        legend_above(fig, ax)
     return fig
 
 
@@ -218,7 +227,8 @@ def _look(arm: str) -> dict[str, Any]:
     return ARM_LOOK.get(arm, _PLAIN)
 
 
-def _key(fig: Figure, ax: Axes) -> None:
+def legend_above(fig: Figure, ax: Axes) -> None:
+    """Name the lines of one panel in a row above all panels."""
     handles, labels = ax.get_legend_handles_labels()
     fig.legend(
         handles,

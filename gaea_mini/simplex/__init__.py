@@ -3,6 +3,8 @@
 theta   weights, shape (..., O), rows on the simplex
 alpha   logits, same shape; theta = softmax(alpha)
 lr      step size eta
+
+The theory of chapters 2 and 3 is in ``simplex.mirror`` and ``simplex.stationary``.
 """
 
 from gaea_mini.simplex.bounds import eg_bound, eg_bound_lr, pgd_bound, pgd_bound_lr

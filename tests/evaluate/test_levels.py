@@ -72,7 +72,7 @@ def test_the_slopes_are_those_of_the_losses() -> None:
 
 
 def test_a_mixture_trains_at_least_as_well_as_any_cell() -> None:
-    """Eq. (eq-relaxation), with the decay in the loss."""
+    """Eq. (eq-relaxed-bound), with the decay in the loss."""
     theta = edge_grid()
     for a in RNG.normal(size=(30, 2)):
         losses = TwoSamples(a, a, 0.1).training(theta)

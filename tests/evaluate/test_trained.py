@@ -5,44 +5,20 @@ import json
 
 import numpy as np
 import pytest
+from made_up_trained import (
+    ABOUT,
+    CELLS,
+    FIRST,
+    OF_CELL,
+    WHERE,
+    made_up_rows,
+)
 
 from gaea_mini.cli import main
 from gaea_mini.errors import InputError
-from gaea_mini.evaluate import TrainedTable, classes, load_table
+from gaea_mini.evaluate import TrainedTable, load_table
 from gaea_mini.evaluate.benchmark import COMPACT
 from gaea_mini.evaluate.trained import write_table
-from gaea_mini.supernet import space
-
-WHERE = space("compact")
-OF_CELL, FIRST = classes(WHERE)
-CELLS = [WHERE.arch(index) for index in range(WHERE.size)]
-PICTURES = {"train": 6000, "val": 3000, "test": 5000}
-EPOCHS = 3
-
-
-def made_up_rows() -> list[dict]:
-    rng = np.random.default_rng(0)
-    rows = []
-    for number, cell in enumerate(FIRST):
-        convolutions = WHERE.parse(cell).count(1)
-        for seed in (0, 1, 2):
-            share = 0.6 + 0.03 * convolutions + rng.normal(scale=0.01, size=(2, EPOCHS))
-            rows.append(
-                {
-                    "class": number,
-                    "seed": seed,
-                    "val": (share[0] * 3000).astype(int).tolist(),
-                    "test": (share[1] * 5000).astype(int).tolist(),
-                    "loss": [2.0, 1.0, 0.5],
-                    "seconds": [1.0 + seed, 2.0 + seed, 3.0 + seed],
-                    "parameters": 18594 + 12096 * convolutions,
-                    "flops": 419424 + 1000 * convolutions,
-                }
-            )
-    return rows
-
-
-ABOUT = {**COMPACT.heading(), "pictures": PICTURES}
 
 
 @pytest.fixture(scope="module")
