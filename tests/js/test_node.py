@@ -14,6 +14,8 @@ SCRIPTS = [
     "gaea_mini/show/playground.js",
     "gaea_mini/show/mixed_edge.js",
     "gaea_mini/show/quiz.js",
+    "gaea_mini/show/rank_scatter.js",
+    "gaea_mini/show/explorer.js",
     "book/assets/widgets.js",
 ]
 

@@ -5,16 +5,23 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from gaea_mini.show import MixedEdge
+from gaea_mini.evaluate.ranking import kendall, recall
+from gaea_mini.show import BenchmarkExplorer, MixedEdge, RankScatter
 from gaea_mini.show.mixed_edge import OPERATIONS
 from gaea_mini.show.playground import RULES, normals, walks
 from gaea_mini.simplex import entropy
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "show"))
+
+from made_up_comparison import TRUTH, comparison_record  # noqa: E402
+from made_up_ranking import CELLS, ranking_record  # noqa: E402
 
 PROGRAM = """
 import { readFileSync } from "node:fs";
@@ -102,3 +109,55 @@ def test_mixed_edges_are_the_same(root: Path, picture: int) -> None:
     assert np.abs(np.array(mixture) - edge.mixture()).max() < 1e-12
     assert lost == pytest.approx(edge.lost(), abs=1e-12)
     assert nats == pytest.approx(float(entropy(edge.theta)), abs=1e-12)
+
+
+def test_rankings_are_the_same(root: Path) -> None:
+    """tau-b is SciPy's and recall is the package's, with many ties in both."""
+    record, truth, cells = ranking_record(epochs=5)
+    scatter = RankScatter(record, truth, cells)
+    best = [1, 10, 50, 729]
+    data = {"runs": scatter.runs, "truth": scatter.table["truth"], "best": best}
+    body = """
+    const { runs, truth, best } = data;
+    return runs.map((run) => page.decode(run.counts, truth.length).map((row) =>
+      [page.kendall(row, truth), best.map((k) => page.recall(row, truth, k))]))
+    """
+    made = in_page(root, "rank_scatter", body, data)
+    kept = [run for run in record["runs"] if "counts" in run]
+    assert len(made) == len(kept) == 3
+    for run, states in zip(kept, made, strict=True):
+        for counts, (tau, parts) in zip(run["counts"], states, strict=True):
+            assert tau == pytest.approx(kendall(counts, truth), abs=1e-12)
+            wanted = [recall(np.array(counts), np.array(truth), k) for k in best]
+            assert parts == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 3, 40])
+def test_tau_of_many_ties(root: Path, levels: int) -> None:
+    rng = np.random.default_rng(levels)
+    a, b = rng.integers(0, levels, (2, 200)).tolist()
+    made = in_page(root, "rank_scatter", "return page.kendall(...data)", [a, b])
+    wanted = kendall(a, b)
+    assert (made is None) == bool(np.isnan(wanted))
+    assert made is None or made == pytest.approx(wanted, abs=1e-12)
+
+
+@pytest.mark.parametrize("budget", [0.005, 0.03, 0.4, 1.0])
+@pytest.mark.parametrize("one_clock", [True, False])
+def test_regrets_at_a_budget_are_the_same(
+    root: Path, budget: float, one_clock: bool
+) -> None:
+    record = comparison_record(one_clock)
+    explorer = BenchmarkExplorer({"x": record}, {"x": (CELLS, TRUTH)}, budget=budget)
+    (one,) = explorer.sets
+    body = """
+    return data.lines.map((line) => [line.name, page.band(line,
+      page.state(line.costs, data.budget * data.clocks[line.clock].end))])
+    """
+    made = dict(in_page(root, "explorer", body, {**one, "budget": budget}))
+    for row in explorer.at_budget():
+        wanted = (
+            None if row["mean"] is None else [row[k] for k in ("mean", "low", "high")]
+        )
+        found = made[row["name"]] and list(made[row["name"]].values())
+        assert found == (wanted and pytest.approx(wanted, abs=1e-9))
