@@ -185,9 +185,7 @@ def run_compare(options: argparse.Namespace) -> None:
     """Compare all methods and rivals on a table."""
     from gaea_mini.compare import compare
 
-    kitchen = _kitchen(options)
-    kitchen.make_folders()
-    compare(options.name, kitchen, options.table, options.repetitions)
+    compare(options.name, _kitchen(options), options.table, options.repetitions)
 
 
 def _kitchen(options: argparse.Namespace) -> Any:

@@ -7,8 +7,10 @@ repetitions are kept, so a comparison resumes where it stopped.
 
 The budget is processor seconds on one core. What a search costs is measured here, with
 one method after the other, because recorded searches ran beside other work. What a
-whole training costs is in the table: for ``compact`` in the same seconds, for
-NAS-Bench-201 in those of its authors' GPU. There the two have no common scale.
+whole training costs is in the table: for ``compact`` in the same seconds (though a
+search's hold its own measurements after each epoch, and a training's hold none), for
+NAS-Bench-201 in those of its authors' GPU. There the two have no common scale, and
+random search is given the whole default clock.
 """
 
 import hashlib
@@ -164,6 +166,7 @@ def compare(
             )
         table = str(kitchen.nb201)
     truth = open_table(chosen.tables[0], table)
+    kitchen.make_folders()
     values = [truth.test(cell) for cell in truth.cells]
     best, clock = max(values), default_clock(truth)
 
@@ -220,7 +223,6 @@ def compare(
         "differences": differences(searched, random_ends),
         "environment": environment(torch.device("cpu")),
     }
-    kitchen.records.mkdir(parents=True, exist_ok=True)
     out = kitchen.records / f"{name}_comparison.json"
     write_atomically(out, (json.dumps(record) + "\n").encode())
     say(f"{name}: written to {out}")
@@ -237,7 +239,8 @@ def differences(
 
     Args:
       searched: the arms of a record.
-      random_ends: per arm what random search found for the same budget.
+      random_ends: per arm what random search found: for the arm's cost where there is
+        one clock, for the whole default clock where there is not.
     """
     ends = {
         (arm["method"], arm["objective"]): {
@@ -320,7 +323,6 @@ def _seconds(
             if run.epoch == epochs:
                 break
         spent = np.diff(stamps)
-        kitchen.cache.mkdir(parents=True, exist_ok=True)
         found = [float(spent[0]), float(np.median(spent[1:]))]
         write_atomically(file, json.dumps(found).encode())
     start, epoch = json.loads(file.read_text())

@@ -23,7 +23,7 @@ from gaea_names import ROOMS, readable
 
 PAGE = "book/back/api"
 STYLE = Config(
-    napoleon_use_param=False, napoleon_use_rtype=False, napoleon_use_ivar=False
+    napoleon_use_param=False, napoleon_use_rtype=False, napoleon_use_ivar=True
 )
 
 

@@ -184,7 +184,9 @@ def outcome(row: Row) -> str:
         f"{{download}}`{name} </book/records/{name}.json>`" for name in row.records
     ]
     chapter = [f"{{chapter}}`{row.chapter}`"] if row.chapter else []
-    return "; ".join([f"**{row.outcome}**", *chapter, *links])
+    verdict, _, setting = row.outcome.partition(", ")
+    said = f"**{verdict}**, {setting}" if setting else f"**{verdict}**"
+    return "; ".join([said, *chapter, *links])
 
 
 class Notation(Made):

@@ -81,6 +81,8 @@ def readable(value: Any) -> str:
         kind, items = "Keys", list(value)
     elif isinstance(value, list | tuple):
         kind, items = "Values", list(value)
+    elif kinds := getattr(value, "__args__", ()):  # a union of classes
+        kind, items = "One of", [each.__name__ for each in kinds]
     elif isinstance(value, np.ndarray):
         return f"{value.size} numbers from {value.min():g} to {value.max():g}."
     else:

@@ -201,8 +201,8 @@ def measures(state: State) -> dict[str, float]:
 
     Returns:
       ``entropy`` of theta (nats), accuracy ``before`` and ``after`` rounding (percent),
-      and ``eigenvalue``, the largest in size of the Hessian of theta's loss in theta,
-      Eq. (eq-curvature), on one batch.
+      and ``eigenvalue``, the largest in size of the Hessian of theta's loss along the
+      simplex, on one batch.
     """
     theta = state.theta()
     cell = state.space.one_hot(state.method.relaxation.choose(state))

@@ -4,7 +4,6 @@ Functions take records (see ``records``) or plain numbers, and return a Figure.
 """
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -12,6 +11,7 @@ from matplotlib.figure import Figure
 
 from gaea_mini.errors import InputError
 from gaea_mini.show.family_tables import gain
+from gaea_mini.show.looks import look_of
 from gaea_mini.show.plots import (
     DASHES,
     band,
@@ -25,18 +25,6 @@ from gaea_mini.show.search_plots import best_cell
 from gaea_mini.show.search_tables import after_rounding, true_accuracy
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, RULE
 
-# Vermillion is kept for GAEA.
-COLOURS: Mapping[str, str] = MappingProxyType(
-    {
-        "darts": METHOD_COLOURS["darts"],
-        "darts-2nd": "#CC79A7",
-        "gdas": "#0072B2",
-        "pc-darts": "#56B4E9",
-        "enas": "#E69F00",
-        "rs-ws": METHOD_COLOURS["random"],
-    }
-)
-
 
 def method_colours(methods: Sequence[str]) -> dict[str, str]:
     """A colour for each method: one for all of GAEA's, one for each other.
@@ -44,8 +32,7 @@ def method_colours(methods: Sequence[str]) -> dict[str, str]:
     >>> method_colours(["gaea-gdas"])
     {'gaea-gdas': '#D55E00'}
     """
-    gaea = METHOD_COLOURS["gaea-darts"]
-    return {m: gaea if m.startswith("gaea-") else COLOURS[m] for m in methods}
+    return {method: look_of(method)[0] for method in methods}
 
 
 def estimates(samples: Mapping[str, Any], exact: Any, arms: Sequence[str]) -> Figure:

@@ -97,23 +97,6 @@ def changed(before: Any, after: Any) -> Text:
     return _table(["part", f"`{before.name}`", f"`{after.name}`"], rows)
 
 
-def searches(runs: Mapping[str, Json]) -> Text:
-    """The last state of short searches, one row a run."""
-    rows = [
-        [
-            f"`{name}`",
-            f"{run['seconds'][-1]:.1f}",
-            f"{run['entropy'][-1]:.3f}",
-            f"{run['accuracy_supernet'][-1]:.0f}",
-            f"{run['accuracy_rounded'][-1]:.0f}",
-            cell(run["genotype"][-1]),
-        ]
-        for name, run in runs.items()
-    ]
-    head = ["method", "seconds", "entropy", "before rounding, %", "after, %"]
-    return _table([*head, "cell: what enters node 1, 2, 3"], rows)
-
-
 def gradients(samples: Mapping[str, Any], exact: Any) -> Text:
     """Bias and spread of gradient estimates, one row an estimator.
 

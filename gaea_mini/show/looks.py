@@ -1,7 +1,6 @@
-"""How a method or a rival is drawn in the widgets of parts 2 to 4: colour and dash.
+"""How a method or a rival is drawn in parts 2 to 4, widgets and figures: colour, dash.
 
-Vermillion is kept for GAEA, whose versions differ by their dash. The other colours are
-those of the figures (:mod:`gaea_mini.show.family_plots`).
+Vermillion is kept for GAEA, whose versions differ by their dash.
 """
 
 from collections.abc import Mapping
@@ -53,3 +52,13 @@ def plot_dash(dash: str) -> Any:
     ((0, (3.5, 2.0)), '-')
     """
     return (0, tuple(float(part) / 2 for part in dash.split())) if dash else "-"
+
+
+def plot_look(method: str) -> tuple[str, Any]:
+    """Colour and dash of a method or a rival, both as matplotlib's.
+
+    >>> plot_look("gaea-darts")
+    ('#D55E00', '-')
+    """
+    colour, dash = look_of(method)
+    return plot_colour(colour), plot_dash(dash)

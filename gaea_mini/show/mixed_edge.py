@@ -147,7 +147,7 @@ class MixedEdge(anywidget.AnyWidget):
         return np.tensordot(self.theta, self.outputs(), axes=1)
 
     def lost(self) -> float:
-        """What rounding loses: |mixture - heaviest output| / |mixture|, or 0."""
+        """What rounding loses: ``|mixture - heaviest output| / |mixture|``, or 0."""
         mixture, kept = self.mixture(), self.outputs()[int(np.argmax(self.theta))]
         whole = float(np.linalg.norm(mixture))
         return float(np.linalg.norm(mixture - kept)) / whole if whole else 0.0

@@ -154,9 +154,9 @@ def _choice(i: int, choice: Any) -> dict[str, Any]:
 def quizzes(text: str) -> list[Quiz]:
     """Numbered quizzes from plain text, as a chapter writes them.
 
-    A line that starts with ``? `` asks. ``+ `` starts a right choice and ``- `` a
-    wrong one, each on one line. Indented lines go on with the question, or give the
-    reason for the choice above them.
+    A line that starts with ``?`` and a space asks. ``+`` starts a right choice and
+    ``-`` a wrong one, each on one line. Indented lines go on with the question, or give
+    the reason for the choice above them.
 
     Raises:
         InputError: a line that is none of these, or a quiz that :class:`Quiz` refuses.

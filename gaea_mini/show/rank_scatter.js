@@ -237,7 +237,7 @@ function build(model, el) {
     pick("Best shared", "the cell with the best accuracy with shared weights", () => first(counts[at()][epochNow()])), handed));
   const read = h("p", { class: "rs-read", "aria-live": "polite" });
   const ceiling = model.get("ceiling");
-  const charts = [chart(runs, last, "Kendall's τ", ceiling === null ? [] : [[ceiling, "truth with itself"]], seek),
+  const charts = [chart(runs, last, "Kendall's τ", ceiling === null ? [] : [[ceiling, "two trainings"]], seek),
     chart(runs, last, "", [], seek)];
   const root = h("div", { class: "gw rs", role: "group", "aria-label": "Shared weights against training alone" },
     h("div", { class: "gw-row" }, ...methods, h("label", {}, "best k", best)),
@@ -293,7 +293,6 @@ function build(model, el) {
     setText(number, `${epoch} / ${last}`);
     best.value = now.k;
     show(a);
-    if (clock.playing) return;
     const tau = taus[r][epoch], found = recalls[r][epoch];
     setText(read, `${now.method}, epoch ${epoch}: Kendall's τ ${tau === null ? "is not defined, all scores are equal" : tau.toFixed(3)}. Of the ${now.k} best `
       + `cells, ${+(found * now.k).toFixed(1)} ${now.k === 1 ? "is" : "are"} among the ${now.k} of highest score: recall ${found.toFixed(2)}.`);
@@ -323,6 +322,8 @@ function build(model, el) {
   function play(on) {
     Object.assign(clock, { playing: on, before: performance.now() });
     setText(playing, on ? "Pause" : "Play");
+    // While it plays, a screen reader hears nothing; after that, each new state.
+    set(read, { "aria-live": on ? "off" : "polite" });
     if (on) requestAnimationFrame(frame);
   }
   function seek(epoch) {

@@ -177,7 +177,7 @@ class RankScatter(anywidget.AnyWidget):
                 right.axhline(
                     self.ceiling, color=MUTED, linestyle=(0, (4, 3)), linewidth=1
                 )
-                right.set_title("Kendall's τ; line: truth with itself")
+                right.set_title("Kendall's τ; line: two trainings")
             right.axvline(self.epoch, color=INK, alpha=0.5, linewidth=1)
             right.set_ylim(min(0.0, float(np.nanmin(self.taus))), 1)
             right.set_xlabel("epoch")

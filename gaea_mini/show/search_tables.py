@@ -74,7 +74,7 @@ def searches(runs: Mapping[str, Json]) -> Text:
     rows = [
         [
             f"`{name}`",
-            f"{run['seconds'][-1]:.0f}",
+            f"{run['seconds'][-1]:.1f}",
             f"{run['entropy'][-1]:.3f}",
             f"{run['accuracy_supernet'][-1]:.1f}",
             f"{run['accuracy_rounded'][-1]:.1f}",

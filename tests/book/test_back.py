@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import io
 import json
 import re
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +15,8 @@ import numpy as np
 import pytest
 import yaml
 from bs4 import BeautifulSoup
+from docutils.core import publish_doctree
+from docutils.parsers.rst import roles
 from scipy import stats
 
 ROOT = Path(__file__).parents[2]
@@ -19,6 +24,7 @@ BACK = ROOT / "book" / "back"
 RECORDS = ROOT / "book" / "records"
 
 sys.path.insert(0, str(ROOT / "book" / "extension"))
+import gaea_api  # noqa: E402
 import gaea_back  # noqa: E402
 import gaea_ledger  # noqa: E402
 import gaea_names  # noqa: E402
@@ -384,6 +390,39 @@ def test_a_name_is_shown_with_a_link_only_if_the_api_page_has_it() -> None:
     assert gaea_names.resolve("simplex.steps.eg_step").file == (
         "gaea_mini/simplex/steps.py"
     )
+
+
+def documented() -> list[tuple[str, str, Any]]:
+    """(name, kind, object) of everything whose docstring is on the API page."""
+    found = []
+    for room in gaea_names.ROOMS:
+        for name in gaea_names.public(room):
+            value = getattr(import_module(f"gaea_mini.{room}"), name)
+            if not callable(value):
+                continue
+            kind = "class" if inspect.isclass(value) else "function"
+            found.append((f"{room}.{name}", kind, value))
+            for member, inner in vars(value).items() if kind == "class" else ():
+                if not member.startswith("_") and getattr(inner, "__doc__", None):
+                    kind = "property" if isinstance(inner, property) else "method"
+                    if callable(inner) or kind == "property":
+                        found.append((f"{room}.{name}.{member}", kind, inner))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"), documented(), ids=[name for name, _, _ in documented()]
+)
+def test_a_docstring_of_the_api_page_is_clean(name: str, kind: str, value: Any) -> None:
+    for role in ("class", "func", "meth", "mod", "eq", "attr"):
+        roles.register_local_role(role, lambda *_, **__: ([], []))
+    lines = inspect.getdoc(value).splitlines()
+    assert lines, f"{name} has no docstring"
+    gaea_api.mend_docstring(None, kind, name, value, None, lines)
+    said = io.StringIO()
+    settings = {"warning_stream": said, "report_level": 2}
+    publish_doctree("\n".join(lines), settings_overrides=settings)
+    assert said.getvalue() == ""
 
 
 # ------------------------------------------------------------------ chapters

@@ -264,11 +264,16 @@ def test_it_plays_only_when_asked_and_less_motion_means_jumps(
     at = "Number(document.querySelector('.rs-clock input').value)"
     page.get_by_role("button", name="Play").click()
     until(page, f"{at} >= 3 && {at} < 15")
+    # The sentence follows, and is not read aloud meanwhile.
+    read = "document.querySelector('.rs-read')"
+    assert page.evaluate(f"{read}.textContent.includes(`epoch ${{{at}}}:`)")
+    assert page.evaluate(f"{read}.getAttribute('aria-live')") == "off"
     page.get_by_role("button", name="Pause").click()
     settle(page)
     stopped = page.evaluate(at)
     page.wait_for_timeout(300)
     assert page.evaluate(at) == stopped
+    assert page.evaluate(f"{read}.getAttribute('aria-live')") == "polite"
     assert said(page) == right("rs-ws", stopped)[0]
     # Between two epochs the cloud is drawn only where motion is welcome.
     if motion == "reduce":

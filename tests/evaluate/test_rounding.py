@@ -163,7 +163,7 @@ def test_batch_norm_keeps_no_statistics(net) -> None:
 
 
 def test_measures_are_those_of_the_state(net) -> None:
-    """Eq. (eq-curvature): no direction bends the loss more than the eigenvalue."""
+    """No direction bends the loss more than the eigenvalue."""
     found = rounding.measures(net)
     theta = net.theta()
     assert found["before"] == net.accuracy(theta)
@@ -171,6 +171,7 @@ def test_measures_are_those_of_the_state(net) -> None:
     assert found["entropy"] == pytest.approx(entropy(theta).mean())
     batch = net.theta_batches.first()
     way = RNG.normal(size=theta.shape)
+    way -= way.mean(axis=-1, keepdims=True)  # along the simplex
     way /= np.linalg.norm(way)
 
     def loss(far: float) -> float:
@@ -183,7 +184,7 @@ def test_measures_are_those_of_the_state(net) -> None:
 
 
 def test_a_perturbed_theta_is_shifted_cut_and_divided(net) -> None:
-    """Eq. (eq-perturbation)."""
+    """By hand, from the same draws."""
     before = net.draws.get_state()
     shifted = net.method.relaxation.sample(net, 0.3).theta.detach()
     net.draws.set_state(before)
