@@ -77,7 +77,7 @@ def my_stop(function: Function) -> Check:
 
 
 def my_slope(function: Function) -> Check:
-    """Check the exercise ``ex-slope``: function(train, validation, decay, theta).
+    """Check the exercise ``ex-true-slope``: function(train, validation, decay, theta).
 
     The answer moves each theta and lets the weights follow, Eq. (eq-first-order).
     """

@@ -208,9 +208,23 @@ RECIPES = {
             "pc-darts": ("nasbench201_family", "pc-darts"),
         },
     ),
+    "skip_collapse_single_level": Recipe(
+        "NAS-Bench-201 without 'none' on 4,000 CIFAR-10 pictures of 12x12 pixels: 50 "
+        "epochs on all pictures, as many steps as 100 on halves.",
+        *NB201,
+        ("single-level",),
+        ("darts", "gaea-darts"),
+        replace(LONG, epochs=50, schedule_epochs=50),
+        seeds=(0, 1, 2),
+        published=("darts",),
+        borrowed={
+            "darts": ("nasbench201_bilevel", "darts"),
+            "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
+        },
+    ),
 }
 # What is not made of searches alone; each has a module, recipe_NAME.
-OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory")
+OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory", "skips_alone")
 
 
 def recipe_named(name: str) -> Recipe:

@@ -61,13 +61,15 @@ class TwoSamples:
         """What the single-level problem minimises, with the best weights put in."""
         t = np.asarray(theta, dtype=np.float64)
         # Eq. (eq-single-toy)
-        return np.asarray((self._a**2 * self.decay / (t**2 + self.decay)).sum(-1) / 2)
+        each = self._a**2 * self.decay / (t**2 + self.decay)
+        return np.asarray(each.sum(axis=-1) / 2)
 
     def validating(self, theta: ArrayLike) -> Array:
         """What the bilevel problem minimises, with the best weights put in."""
         t = np.asarray(theta, dtype=np.float64)
         # Eq. (eq-bilevel-toy)
-        return np.asarray(((self._v - t * self.weights(t)) ** 2).sum(axis=-1) / 2)
+        each = (self._v - t * self.weights(t)) ** 2
+        return np.asarray(each.sum(axis=-1) / 2)
 
     def first_order(self, theta: ArrayLike) -> Array:
         """Slope of the validation loss in theta with the weights held, (..., O)."""

@@ -106,38 +106,48 @@ def by_objective(
     return fig
 
 
-def long_searches(record: Json, stopped: int) -> Figure:
-    """Skips and true accuracy over the epochs of long searches, an arm a column.
+def long_searches(records: Sequence[Json], mark: float) -> Figure:
+    """Skips of the cell over long searches: a row a record, a column an arm.
 
     Args:
-      record: ``skip_collapse``.
-      stopped: the epoch at which shorter searches stop; marked.
+      records: ``skip_collapse`` and others like it, each of one objective.
+      mark: the part of a search at which a line is drawn.
     """
-    groups = arms(record)
-    panels: dict[str, Curve] = {
-        "skips in the cell": skips_by_epoch,
-        "true accuracy (%)": truth_by_epoch,
-    }
+    groups = [arms(record) for record in records]
+    names = list(dict.fromkeys(name for group in groups for name in group))
     with plot_style():
-        fig, axes = figure(2, len(groups), (7.4, 4.4), sharex=True, sharey="row")
-        for row, (ylabel, curve) in zip(axes, panels.items(), strict=True):
-            for ax, (name, runs) in zip(row, groups.items(), strict=True):
-                method = name.split()[0]
-                key = "gaea-darts" if "gaea" in method else "darts"
-                colour = METHOD_COLOURS["softmax" if method == "pc-darts" else key]
-                curves = [curve(run) for run in runs]
-                for seed in seeds_by_epochs(curves):
-                    ax.plot(seed, color=colour, linewidth=0.7, alpha=0.6)
-                band(ax, curves, "_mean", colour)
-                ax.axvline(stopped, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
-                ax.margins(x=0)
-                ax.grid(axis="y", color=RULE, linewidth=0.7)
-            row[0].set_ylabel(ylabel)
-        for ax, name in zip(axes[0], groups, strict=True):
+        size = (7.4, 0.6 + 2.0 * len(groups))
+        fig, axes = figure(len(groups), len(names), size, sharex=True, sharey=True)
+        for row, group in zip(axes, groups, strict=True):
+            drawn = dict(zip(names, row, strict=True))
+            for name, runs in group.items():
+                _skips_of_seeds(drawn.pop(name), runs, mark)
+            for ax in drawn.values():
+                ax.set_axis_off()
+            first = row[names.index(next(iter(group)))]
+            first.set_ylabel(f"{runs[0]['config']['objective']}: skips")
+            first.tick_params(labelleft=True)
+        for ax, name in zip(axes[0], names, strict=True):
             ax.set_title(name)
-        for ax in axes[1]:
-            ax.set_xlabel("epoch")
+        for column, name in enumerate(names):
+            last = max(i for i, group in enumerate(groups) if name in group)
+            axes[last, column].set_xlabel("part of the search")
+            axes[last, column].tick_params(labelbottom=True)
     return fig
+
+
+def _skips_of_seeds(ax: Axes, runs: Sequence[Json], mark: float) -> None:
+    """A thin line a seed, their mean, and the mark."""
+    method = runs[0]["config"]["method"]
+    key = "gaea-darts" if "gaea" in method else "darts"
+    colour = METHOD_COLOURS["softmax" if method == "pc-darts" else key]
+    seeds = seeds_by_epochs([skips_by_epoch(run) for run in runs])
+    part = np.linspace(0, 1, seeds.shape[1])
+    ax.plot(part, seeds.T, color=colour, linewidth=0.7, alpha=0.6)
+    ax.plot(part, seeds.mean(axis=0), color=colour, linewidth=2, label="_mean")
+    ax.axvline(mark, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+    ax.margins(x=0)
+    ax.grid(axis="y", color=RULE, linewidth=0.7)
 
 
 def _finish(ax: Axes, title: str, zero: bool) -> None:

@@ -18,7 +18,8 @@ from gaea_mini.show.search_tables import (
 
 def spread(values: Sequence[float], form: str = "{:.2f}") -> str:
     """Mean ± standard deviation."""
-    return PLUS_MINUS.join(form.format(number) for number in mean_sd(values))
+    both = (form.format(number) for number in mean_sd(values))
+    return PLUS_MINUS.join(both).replace("-", "−")
 
 
 def losses(records: Sequence[Json]) -> Text:
@@ -91,65 +92,141 @@ def skip_counts(records: Sequence[Json]) -> Text:
       records: with a table's truth; each of one objective.
     """
     rows = []
-    for record in records:
-        for name, runs in arms(record).items():
-            config = runs[0]["config"]
-            early = config["epochs"] // 4
-            counts = [
-                [skips_by_epoch(run)[t] or 0.0 for t in (early, -1)] for run in runs
+    for name, runs in _arms(records):
+        config = runs[0]["config"]
+        early, edges = config["epochs"] // 4, len(config["edges"])
+        counts = [[skips_by_epoch(run)[t] or 0.0 for t in (early, -1)] for run in runs]
+        truth = [[truth_by_epoch(run)[t] or 0.0 for t in (early, -1)] for run in runs]
+        rows.append(
+            [
+                name,
+                *(spread(column, "{:.1f}") for column in zip(*counts, strict=True)),
+                f"{sum(last == edges for _, last in counts)} of {len(runs)}",
+                *(spread(column, "{:.1f}") for column in zip(*truth, strict=True)),
+                f"{np.mean([entropy_part(run)[-1] for run in runs]):.2f}",
             ]
-            truth = [
-                [truth_by_epoch(run)[t] or 0.0 for t in (early, -1)] for run in runs
+        )
+    head = ["method, step, objective", "skips at a quarter", "at the end"]
+    head += ["runs with skips only", "true accuracy at a quarter, %", "at the end, %"]
+    return table([*head, "entropy / ln O"], rows)
+
+
+def long_reading(records: Sequence[Json]) -> Text:
+    """What long searches say of a collapse, whichever way they go."""
+    said = []
+    for objective, groups in _by_objective(records).items():
+        runs = [run for group in groups.values() for run in group]
+        edges = len(runs[0]["config"]["edges"])
+        ends = {
+            name: [skips_by_epoch(run)[-1] == edges for run in group]
+            for name, group in groups.items()
+        }
+        counts = [
+            f"{sum(all_skips)} of {len(all_skips)} of `{name}`"
+            for name, all_skips in ends.items()
+            if any(all_skips)
+        ]
+        quarter = [len(run["genotype"]) // 4 for run in runs]
+        curves = [skips_by_epoch(run) for run in runs]
+        moved = [
+            (curve[-1] or 0.0) - (curve[t] or 0.0)
+            for curve, t in zip(curves, quarter, strict=True)
+        ]
+        found = (
+            f"runs that end with skips on all {edges} edges: {', '.join(counts)}."
+            if counts
+            else f"no run ends with skips on all {edges} edges."
+        )
+        said.append(
+            f"{objective.capitalize()}: {found} From a quarter of the search to its "
+            f"end the skips become more in {sum(m > 0 for m in moved)} of {len(runs)} "
+            f"runs and fewer in {sum(m < 0 for m in moved)}."
+        )
+    return Text("\n\n".join(said))
+
+
+def own_pictures(records: Sequence[Json]) -> Text:
+    """What long searches see themselves: how far w overfits, and accuracy at the end.
+
+    Args:
+      records: each of one objective.
+    """
+    rows = []
+    for name, runs in _arms(records):
+        early = runs[0]["config"]["epochs"] // 4
+        gaps = [[loss_gap(run)[t] or 0.0 for t in (early, -1)] for run in runs]
+        rows.append(
+            [
+                name,
+                *(spread(column) for column in zip(*gaps, strict=True)),
+                spread([run["accuracy_supernet"][-1] for run in runs], "{:.1f}"),
+                spread([run["accuracy_rounded"][-1] for run in runs], "{:.1f}"),
             ]
-            change = [last - first for first, last in truth]
-            edges = len(config["edges"])
-            rows.append(
-                [
-                    f"{name}, {config['objective']}",
-                    f"{len(runs)}, {config['epochs']}",
-                    spread([first for first, _ in counts], "{:.1f}"),
-                    spread([last for _, last in counts], "{:.1f}"),
-                    str(sum(last >= edges - 1 for _, last in counts)),
-                    signed(float(np.mean(change))),
-                    f"{np.mean([entropy_part(run)[-1] for run in runs]):.2f}",
-                ]
-            )
-    head = [
-        "method, step, objective",
-        "runs, epochs",
-        "skips at a quarter",
-        "at the end",
-    ]
-    head += [
-        "runs with 5 or 6 skips",
-        "true accuracy, change since",
-        "entropy / ln O",
-    ]
+        )
+    head = ["method, step, objective", "difference of losses at a quarter"]
+    head += ["at the end", "held-out accuracy, %", "rounded, %"]
     return table(head, rows)
 
 
-def long_reading(record: Json) -> Text:
-    """What long searches say of a collapse, whichever way they go."""
-    runs = record["runs"]
-    edges, epochs = len(runs[0]["config"]["edges"]), runs[0]["config"]["epochs"]
-    collapsed, rose, fell = [], 0, 0
-    for name, group in arms(record).items():
-        ends = [skips_by_epoch(run)[-1] or 0.0 for run in group]
-        early = [skips_by_epoch(run)[epochs // 4] or 0.0 for run in group]
-        count = sum(end >= edges - 1 for end in ends)
-        collapsed += [f"{count} of {len(group)} of `{name}`"] if count else []
-        rose += sum(end > first for first, end in zip(early, ends, strict=True))
-        fell += sum(end < first for first, end in zip(early, ends, strict=True))
-    said = (
-        f"Runs that end with {edges - 1} or {edges} skips: {', '.join(collapsed)}."
-        if collapsed
-        else f"No run ends with {edges - 1} or {edges} skips: searches of this length "
-        "and size do not show the collapse."
+def skips_alone(record: Json, searches: Json) -> Text:
+    """The cell of skips beside the best cell, trained alone on more and more pictures.
+
+    Args:
+      record: ``skips_alone``.
+      searches: a record with a table's truth, one of whose runs ends with that cell;
+        for the last row, the two cells in the table.
+    """
+    groups: dict[int, dict[str, dict[int, float]]] = {}
+    for training in record["trainings"]:
+        config = training["config"]
+        cells = groups.setdefault(config["pictures"], {})
+        cells.setdefault(training["title"], {})[config["seed"]] = training["test"][-1]
+    rows = []
+    for pictures, cells in groups.items():
+        skip, best = (cells[title] for title in record["cells"])
+        by_seed = [skip[seed] - best[seed] for seed in skip]
+        low, high = t_interval(by_seed)
+        rows.append(
+            [
+                f"{pictures:,}",
+                *(spread(list(cell.values()), "{:.1f}") for cell in (skip, best)),
+                signed(float(np.mean(by_seed))),
+                f"{signed(low)} to {signed(high)}",
+            ]
+        )
+    truth = next(
+        run["truth"]
+        for run in searches["runs"]
+        if run["genotype"][-1] == record["cells"]["all-skip"]
     )
-    return Text(
-        f"{said} From a quarter of the epochs to the end the skips become more in "
-        f"{rose} of {len(runs)} runs and fewer in {fell}."
+    skip_truth, regret = truth["c10_test"][-1], truth["regret"][-1]
+    rows.append(
+        [
+            truth["table"],
+            *(f"{value:.1f}" for value in (skip_truth, skip_truth + regret)),
+            signed(-regret),
+            "–",
+        ]
     )
+    head = ["pictures to train on", "cell of skips, %", "best cell, %"]
+    return table([*head, "skips less best, points", "95 % interval"], rows)
+
+
+def _by_objective(records: Sequence[Json]) -> dict[str, dict[str, list[Json]]]:
+    """Objective -> method and step -> runs."""
+    return {
+        record["runs"][0]["config"]["objective"]: arms(record) for record in records
+    }
+
+
+def _arms(records: Sequence[Json]) -> list[tuple[str, list[Json]]]:
+    """("darts 0.3, bilevel", runs) of every record in turn."""
+    return [
+        (f"{name}, {objective}", runs)
+        for record in records
+        for objective, groups in _by_objective([record]).items()
+        for name, runs in groups.items()
+    ]
 
 
 def regularised(results: Mapping[str, Sequence[Mapping[str, float]]]) -> Text:

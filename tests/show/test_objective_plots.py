@@ -89,34 +89,75 @@ def test_single_level_less_bilevel_is_paired_and_stands_beside_the_papers() -> N
 
 
 def test_skips_are_counted_at_a_quarter_and_at_the_end() -> None:
-    found = rows(objective_tables.skip_counts(BOTH))
-    head = rows_head(objective_tables.skip_counts(BOTH))
-    assert head[-3:] == [
-        "runs with 5 or 6 skips",
-        "true accuracy, change since",
+    text = objective_tables.skip_counts(BOTH)
+    found = rows(text)
+    assert rows_head(text)[-4:] == [
+        "runs with skips only",
+        "true accuracy at a quarter, %",
+        "at the end, %",
         "entropy / ln O",
     ]
     darts = found["darts 0.5, bilevel"]
-    assert darts[0] == "3, 4"
-    assert darts[1:4] == [
+    assert darts == [
         objective_tables.spread([1.0] * 3, "{:.1f}"),
         objective_tables.spread([6.0] * 3, "{:.1f}"),
-        "3",
+        "3 of 3",
+        objective_tables.spread([80.0] * 3, "{:.1f}"),
+        objective_tables.spread([54.3, 54.4, 54.2], "{:.1f}"),
+        f"{np.mean([r['entropy'][-1] / np.log(4) for r in BILEVEL['runs'][:3]]):.2f}",
     ]
-    assert darts[4] == "−25.70"
-    runs = BILEVEL["runs"][:3]
-    parts = [run["entropy"][-1] / np.log(4) for run in runs]
-    assert darts[5] == f"{np.mean(parts):.2f}"
-    assert found["darts 0.5, single-level"][3] == "0"
+    assert found["darts 0.5, single-level"][2] == "0 of 3"
+
+
+def test_two_records_of_the_same_arm_have_a_row_each() -> None:
+    text = objective_tables.skip_counts([BILEVEL, BILEVEL])
+    assert text.count("| darts 0.5, bilevel |") == 2
 
 
 def test_a_collapse_is_said_and_its_absence_too() -> None:
-    said = objective_tables.long_reading(BILEVEL)
-    assert "5 or 6 skips: 3 of 3 of `darts 0.5`, 3 of 3 of `gaea-darts 0.5`." in said
-    assert "more in 6 of 6 runs and fewer in 0." in said
-    said = objective_tables.long_reading(SINGLE)
-    assert "No run ends with 5 or 6 skips" in said
-    assert "more in 0 of 6 runs and fewer in 0." in said
+    said = objective_tables.long_reading(BOTH)
+    bilevel, single = said.split("\n\n")
+    assert bilevel.startswith("Bilevel: runs that end with skips on all 6 edges: ")
+    assert "3 of 3 of `darts 0.5`, 3 of 3 of `gaea-darts 0.5`." in bilevel
+    assert "more in 6 of 6 runs and fewer in 0." in bilevel
+    assert single.startswith("Single-level: no run ends with skips on all 6 edges.")
+    assert "more in 0 of 6 runs and fewer in 0." in single
+
+
+def test_what_searches_see_themselves() -> None:
+    runs = BILEVEL["runs"][:3]
+    found = rows(objective_tables.own_pictures(BOTH))["darts 0.5, bilevel"]
+    assert found == [
+        objective_tables.spread([0.25] * 3),
+        objective_tables.spread([0.25] * 3),
+        objective_tables.spread([r["accuracy_supernet"][-1] for r in runs], "{:.1f}"),
+        objective_tables.spread([r["accuracy_rounded"][-1] for r in runs], "{:.1f}"),
+    ]
+
+
+def test_a_spread_has_a_true_minus() -> None:
+    assert objective_tables.spread([-1.0, -1.0]).split() == ["−1.00", "±", "0.00"]
+
+
+def test_two_cells_alone_are_paired_and_stand_beside_the_table() -> None:
+    trainings = [
+        {
+            "title": title,
+            "config": {"pictures": count, "seed": seed},
+            "test": [10.0, start + seed],
+        }
+        for count, skip, best in ((1600, 50.0, 50.0), (8000, 60.0, 64.0))
+        for title, start in (("all-skip", skip), ("best", best))
+        for seed in (2, 0, 1)
+    ]
+    alone = {"cells": {"all-skip": cell(6), "best": cell(1)}, "trainings": trainings}
+    searches = made_up_record("bilevel", {"darts": [54.3]}, [0, 1, 3, 5, 6], 0.0)
+    searches["runs"][0]["truth"] |= {"table": "T", "regret": [0.0] * 4 + [40.1]}
+    found = rows(objective_tables.skips_alone(alone, searches))
+    assert found["1,600"][2:] == ["+0.00", "+0.00 to +0.00"]
+    assert found["8,000"][2] == "−4.00"
+    assert found["8,000"][0] == objective_tables.spread([60.0, 61.0, 62.0], "{:.1f}")
+    assert found["T"] == ["54.3", "94.4", "−40.10", "–"]
 
 
 def test_regularisers_are_summed_up_over_seeds() -> None:
@@ -134,19 +175,26 @@ def test_figures_draw_the_records() -> None:
     assert [ax.get_title("left") for ax in fig.axes] == ["bilevel", "single-level"]
     lines = {one.get_label(): one for one in fig.axes[0].get_lines()}
     assert list(lines["darts"].get_ydata()) == [1.0, 3.0, 5.0, 6.0]
-    fig = objective_plots.long_searches(BILEVEL, stopped=1)
+
+
+def test_long_searches_have_a_row_a_record_and_a_column_an_arm() -> None:
+    runs = [run for run in SINGLE["runs"] if run["config"]["method"] == "darts"]
+    few = {**SINGLE, "runs": runs}
+    fig = objective_plots.long_searches([BILEVEL, few], mark=0.25)
     assert [ax.get_title("left") for ax in fig.axes[:2]] == [
         "darts 0.5",
         "gaea-darts 0.5",
     ]
+    assert [ax.axison for ax in fig.axes] == [True, True, True, False]
+    labels = [ax.get_ylabel() for ax in fig.axes]
+    assert labels == ["bilevel: skips", "", "single-level: skips", ""]
     means = [
         next(one for one in ax.get_lines() if one.get_label() == "_mean")
-        for ax in fig.axes
+        for ax in fig.axes[:3]
     ]
-    assert means[0].get_ydata()[-1] == 6.0
-    assert means[2].get_ydata()[-1] == pytest.approx(54.3)
-    assert means[3].get_ydata()[-1] == pytest.approx(92.0)
-    assert means[0].get_color() != means[1].get_color()
+    assert [float(np.asarray(line.get_ydata())[-1]) for line in means] == [6, 6, 1]
+    assert np.asarray(means[0].get_xdata())[-1] == 1
+    assert means[0].get_color() == means[2].get_color() != means[1].get_color()
 
 
 def test_the_minima_are_marked() -> None:
