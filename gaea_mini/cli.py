@@ -161,7 +161,7 @@ def run_show(options: argparse.Namespace) -> None:
 
 def run_records(options: argparse.Namespace) -> None:
     """Run recipes, resuming where they stopped."""
-    from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex
+    from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex, recipe_skips
     from gaea_mini.recipes import RECIPES, recipe_named
 
     kitchen = _kitchen(options)
@@ -172,6 +172,9 @@ def run_records(options: argparse.Namespace) -> None:
         ),
         recipe_ranking.NAME: lambda: recipe_ranking.cook_ranking(kitchen),
         recipe_simplex.NAME: lambda: recipe_simplex.cook_simplex(kitchen.records),
+        recipe_skips.NAME: lambda: recipe_skips.cook_skips(
+            kitchen.records, kitchen.cache, kitchen.cifar10
+        ),
     }
     names = options.names or [*RECIPES, *special]
     for name in names:

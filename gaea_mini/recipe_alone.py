@@ -8,16 +8,16 @@ a checkpoint in the cache, so the recipe resumes where it stopped.
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from gaea_mini.data import load
+from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
-from gaea_mini.evaluate import TRAININGS, train_alone
+from gaea_mini.evaluate import TRAININGS, TrainingRecipe, train_alone
 from gaea_mini.evaluate.alone import describe
 from gaea_mini.files import write_atomically
 from gaea_mini.supernet import space
@@ -84,26 +84,48 @@ def cook_alone(
       cifar10: the pictures, as ``gaea_mini.data.load`` takes them.
       say: told after every training.
     """
-    torch.set_num_threads(1)
-    where = space(SPACE)
     cells = {
         "gaea-darts": gaea_cell(records / "nasbench201_bilevel.json"),
         "all-skip": ALL_SKIP,
     }
     data = load(cifar10, RECIPE.size)
-    cache.mkdir(parents=True, exist_ok=True)
-    trainings: list[dict[str, Any]] = []
-    for title, cell in cells.items():
-        for seed in SEEDS:
-            config = describe(where, cell, data, RECIPE, seed)
-            text = json.dumps(config, sort_keys=True).encode()
-            key = hashlib.sha256(text).hexdigest()[:20]
-            file = cache / f"{key}.alone.pt"
-            *_, run = train_alone(where, cell, data, RECIPE, seed, file)
-            trainings.append({"title": title, **vars(run)})
-            say(f"{NAME}: {title}, seed {seed}: {run.test[-1]:.2f} %")
+    trainings = train_all(NAME, cells, data, RECIPE, SEEDS, cache, say)
     record = {"recipe": NAME, "about": ABOUT, "cells": cells, "trainings": trainings}
     path = records / f"{NAME}.json"
     write_atomically(path, (json.dumps(record) + "\n").encode())
     say(f"{NAME}: written to {path}")
     return path
+
+
+def train_all(
+    name: str,
+    cells: Mapping[str, str],
+    data: Pictures,
+    recipe: TrainingRecipe,
+    seeds: Sequence[int],
+    cache: Path,
+    say: Callable[[str], None],
+) -> list[dict[str, Any]]:
+    """Train every cell with every seed, each from its checkpoint if there is one.
+
+    Args:
+      name: of the record, for ``say``.
+      cells: title: genotype in the space ``SPACE``.
+      data, recipe, seeds: as in ``gaea_mini.evaluate.train_alone``.
+      cache: where checkpoints are kept.
+      say: told after every training.
+    """
+    torch.set_num_threads(1)
+    where = space(SPACE)
+    cache.mkdir(parents=True, exist_ok=True)
+    trainings: list[dict[str, Any]] = []
+    for title, cell in cells.items():
+        for seed in seeds:
+            config = describe(where, cell, data, recipe, seed)
+            text = json.dumps(config, sort_keys=True).encode()
+            key = hashlib.sha256(text).hexdigest()[:20]
+            file = cache / f"{key}.alone.pt"
+            *_, run = train_alone(where, cell, data, recipe, seed, file)
+            trainings.append({"title": title, **vars(run)})
+            say(f"{name}: {title}, seed {seed}: {run.test[-1]:.2f} %")
+    return trainings

@@ -110,6 +110,17 @@ CHAPTER = replace(
     schedule_epochs=30,
     crop=1,
 )
+# Four times the epochs of preset cpu, to the end of the weights' schedule, on fewer and
+# smaller pictures: does DARTS collapse when it is not stopped early?
+LONG = replace(
+    PRESETS["cpu"],
+    preset="long",
+    size=12,
+    pictures=4000,
+    epochs=100,
+    schedule_epochs=100,
+    crop=1,
+)
 NB201 = ("nasbench201", ("none",), "cifar10")
 FAMILY = (
     "darts",
@@ -181,9 +192,39 @@ RECIPES = {
             "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
         },
     ),
+    "skip_collapse": Recipe(
+        "NAS-Bench-201 without 'none' on 4,000 CIFAR-10 pictures of 12x12 pixels: 100 "
+        "epochs, to the end of the weights' schedule.",
+        *NB201,
+        ("bilevel",),
+        ("darts", "gaea-darts", "pc-darts"),
+        LONG,
+        seeds=(0, 1, 2),
+        published=("darts",),
+        # Tuned in searches of a quarter of the length.
+        borrowed={
+            "darts": ("nasbench201_bilevel", "darts"),
+            "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
+            "pc-darts": ("nasbench201_family", "pc-darts"),
+        },
+    ),
+    "skip_collapse_single_level": Recipe(
+        "NAS-Bench-201 without 'none' on 4,000 CIFAR-10 pictures of 12x12 pixels: 50 "
+        "epochs on all pictures, as many steps as 100 on halves.",
+        *NB201,
+        ("single-level",),
+        ("darts", "gaea-darts"),
+        replace(LONG, epochs=50, schedule_epochs=50),
+        seeds=(0, 1, 2),
+        published=("darts",),
+        borrowed={
+            "darts": ("nasbench201_bilevel", "darts"),
+            "gaea-darts": ("nasbench201_bilevel", "gaea-darts"),
+        },
+    ),
 }
 # What is not made of searches alone; each has a module, recipe_NAME.
-OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory")
+OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory", "skips_alone")
 
 
 def recipe_named(name: str) -> Recipe:

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 RECORDS = ROOT / "book" / "records"
 NAMES = ("compact_fashion", "nasbench201_bilevel", "nasbench201_single_level")
 FAMILIES = ("compact_family", "nasbench201_family")
+LONGER = ("skip_collapse", "skip_collapse_single_level")
 SAMPLED = ("rs-ws", "enas")  # their cell is the best of a sample, not theta rounded
 
 
@@ -62,7 +63,7 @@ def test_a_recorded_search_begins_as_it_did(name) -> None:
     assert run.loss_theta[1] == pytest.approx(old["loss_theta"][1], abs=0.03)
 
 
-@pytest.mark.parametrize("name", (*NAMES, *FAMILIES))
+@pytest.mark.parametrize("name", (*NAMES, *FAMILIES, *LONGER))
 def test_every_run_is_whole_and_rounds_to_its_cells(name) -> None:
     whole = record(name)
     assert whole["recipe"] == name
@@ -169,7 +170,7 @@ def test_rivals_of_gaea_try_no_fewer_steps_than_it_does() -> None:
     assert pairs >= 10
 
 
-@pytest.mark.parametrize("name", (*NAMES[1:], FAMILIES[1]))
+@pytest.mark.parametrize("name", (*NAMES[1:], FAMILIES[1], *LONGER))
 def test_the_recorded_truth_is_the_tables(name, nb201_file) -> None:
     table = NasBench201(nb201_file)
     for run in record(name)["runs"]:

@@ -305,8 +305,9 @@ def all_skips(
     method: str,
     objective: str,
     lr: float | None = None,
+    claim: str = "most",
 ) -> Finding:
-    """How many cells are skip-connections only; most of them are claimed to be."""
+    """How many cells are skip-connections only; "most" or "none" is claimed to be."""
     runs = pick(load(record), method, objective, lr)
     edges = len(runs[0]["config"]["edges"])
     counts = [skips(run["genotype"][-1]) for run in runs]
@@ -315,7 +316,8 @@ def all_skips(
         f"{collapsed} of {len(runs)} cells are skips only; median "
         f"{np.median(counts):g} of {edges} edges"
     )
-    return Finding(text, collapsed > len(runs) / 2)
+    holds = collapsed == 0 if claim == "none" else collapsed > len(runs) / 2
+    return Finding(text, holds)
 
 
 def rises(

@@ -18,14 +18,14 @@ def dominant_eigenvalue(
     r"""Eigenvalue largest in magnitude of the Hessian of the loss along the simplex.
 
     .. math::
-        P \, \nabla^2_{\theta} L(w, \theta) \, P v = \lambda v
+        P \, \nabla^2_{\theta} L(w, \theta) \, P v = \Lambda v
 
-    P takes the mean off every row: theta cannot move where the sum of a row
-    changes. By power iteration; each step is one Hessian-vector product, a derivative
-    of <gradient, v>, so the Hessian itself is never formed. theta is what the supernet
-    is given, the mixture (K, E, O) times any edge weights, whatever the method's
-    parameters are. RobustDARTS takes the largest eigenvalue in the logits alpha, which
-    also depends on the softmax between the two; its numbers are not these.
+    Eq. (eq-curvature). P takes the mean off every row: theta cannot move where the sum
+    of a row changes. By power iteration; each step is one Hessian-vector product, a
+    derivative of <gradient, v>, so the Hessian itself is never formed. theta is what
+    the supernet is given, the mixture (K, E, O) times any edge weights, whatever the
+    method's parameters are. RobustDARTS takes the largest eigenvalue in the logits
+    alpha, which also depends on the softmax between the two; its numbers are not these.
 
     Args:
       state: a search; nothing in it is changed.
@@ -60,7 +60,7 @@ def dominant_eigenvalue(
         (product,) = torch.autograd.grad(
             (gradient * vector).sum(), theta, retain_graph=True
         )
-        product = _along(product)
+        product = _along(product)  # Eq. (eq-curvature)
         before, value = value, float((vector * product).sum())
         length = float(product.norm())
         if length == 0 or abs(value - before) <= tolerance * abs(value):

@@ -27,7 +27,8 @@ class Method:
       objective: which data drives theta and which drives the weights.
       warm_up: part of the epochs, at the start, in which only the weights move.
       perturbation: theta is shifted at random in the weight steps, by up to this much
-        at the end of the search (a linear ramp); 0 leaves it alone.
+        at the end of the search (a linear ramp), Eq. (eq-perturbation); 0 leaves it
+        alone.
     """
 
     name: str

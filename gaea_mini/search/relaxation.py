@@ -102,6 +102,7 @@ class Mixture:
         theta = weights.theta
         if perturbation > 0:
             noise = torch.rand(theta.shape, generator=state.draws).to(theta)
+            # Eq. (eq-perturbation)
             theta = (theta + perturbation * (2 * noise - 1)).clamp(min=0)
             theta = theta / theta.sum(-1, keepdim=True)
         if weights.active is None:

@@ -8,7 +8,13 @@ import pytest
 from made_up_trained import CELLS, made_up_table
 
 from gaea_mini import compare as compares
-from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex, recipes
+from gaea_mini import (
+    recipe_alone,
+    recipe_ranking,
+    recipe_simplex,
+    recipe_skips,
+    recipes,
+)
 from gaea_mini.cli import main
 from gaea_mini.compare import COMPARISONS, Arm, Comparison, compare, differences
 from gaea_mini.errors import InputError
@@ -144,7 +150,7 @@ def test_the_comparisons_hold_what_the_book_promises():
         for arm in chosen.arms:
             ten = arm.method == "darts" or arm.method.startswith("gaea-")
             assert arm.seeds == tuple(range(10 if ten else 5))
-    special = (recipe_alone, recipe_ranking, recipe_simplex)
+    special = (recipe_alone, recipe_ranking, recipe_simplex, recipe_skips)
     assert recipes.OTHERS == tuple(module.NAME for module in special)
 
 
