@@ -1,0 +1,129 @@
+"""Checks for the exercises of chapters 12 to 14: pass, or see the case that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+
+from gaea_mini.checks import Case, Check, Function, compare
+
+# Chapter 12, train_it_alone
+
+
+def my_rate(function: Function) -> Check:
+    """Check the exercise ``ex-cosine``: function(done, lr, lr_min), Eq. (eq-cosine).
+
+    The answer walks the half circle: its height above the middle is a cosine.
+    """
+
+    def answer(done: float, lr: float, lr_min: float) -> float:
+        height = np.exp(1j * np.pi * done).real  # 1 at the start, -1 at the end
+        return float((lr + lr_min) / 2 + (lr - lr_min) / 2 * height)
+
+    rng = np.random.default_rng(0)
+    cases = [{"done": d, "lr": 0.1, "lr_min": 0.0} for d in (0.0, 0.5, 1.0)]
+    cases += [
+        {
+            "done": float(rng.uniform()),
+            "lr": float(rng.uniform(0.05, 0.5)),
+            "lr_min": float(rng.uniform(0, 0.04)),
+        }
+        for _ in range(30)
+    ]
+    hint = "lr at done = 0, lr_min at done = 1, their mean at done = 0.5"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_drop_path(function: Function) -> Check:
+    """Check the exercise ``ex-drop-path``: function(x, draws, rate).
+
+    Eq. (eq-drop-path). x is (B, C); draws are B numbers in [0, 1); a picture is kept where draws >= rate.
+    """
+
+    def answer(x: Any, draws: Any, rate: float) -> Any:
+        return np.array(
+            [
+                [value / (1 - rate) if u >= rate else 0.0 for value in row]
+                for row, u in zip(x, draws, strict=True)
+            ]
+        )
+
+    def cases() -> Iterable[Case]:
+        yield {"x": np.ones((2, 2)), "draws": np.array([0.1, 0.9]), "rate": 0.5}
+        yield {"x": np.ones((2, 3)), "draws": np.array([0.0, 0.4]), "rate": 0.0}
+        rng = np.random.default_rng(1)
+        for _ in range(30):
+            shape = tuple(rng.integers(2, 5, size=2))
+            yield {
+                "x": rng.normal(size=shape),
+                "draws": rng.uniform(size=shape[0]),
+                "rate": float(rng.uniform(0, 0.6)),
+            }
+
+    hint = "one draw decides over a whole row; what is kept is divided by 1 - rate"
+    return compare(function, cases(), answer, hint=hint)
+
+
+def my_best_of(function: Function) -> Check:
+    """Check the exercise ``ex-best-of``: function(errors, fresh), Eq. (eq-winner).
+
+    errors (n,) choose a cell; fresh (n, m) are new trainings of every cell. The answer
+    is the pair (error of the chosen run, mean of the chosen cell's new trainings).
+    """
+
+    def answer(errors: Any, fresh: Any) -> Any:
+        order = sorted(range(len(errors)), key=lambda i: float(errors[i]))
+        first = order[0]
+        return np.array([errors[first], sum(fresh[first]) / len(fresh[first])])
+
+    rng = np.random.default_rng(2)
+    cases = [
+        {
+            "errors": np.array([2.6, 2.4, 2.5]),
+            "fresh": np.array([[2.5, 2.5], [2.6, 2.5], [2.4, 2.4]]),
+        }
+    ]
+    for _ in range(30):
+        n, m = rng.integers(2, 7, size=2)
+        cases.append(
+            {
+                "errors": rng.normal(2.6, 0.1, n),
+                "fresh": rng.normal(2.6, 0.1, (n, m)),
+            }
+        )
+    hint = "choose by errors; the second number comes from fresh alone"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_cut_out(function: Function) -> Check:
+    """Check the exercise ``ex-cutout``: function(x, row, column, side).
+
+    x is one picture (H, W). Pixels from row - side // 2 on, ``side`` of them, are 0;
+    the same for columns. The square may reach over the border.
+    """
+
+    def answer(x: Any, row: int, column: int, side: int) -> Any:
+        out = np.array(x, float)
+        for r in range(row - side // 2, row - side // 2 + side):
+            for c in range(column - side // 2, column - side // 2 + side):
+                if 0 <= r < out.shape[0] and 0 <= c < out.shape[1]:
+                    out[r, c] = 0
+        return out
+
+    rng = np.random.default_rng(3)
+    cases = [{"x": np.ones((5, 5)), "row": 2, "column": 2, "side": 2}]
+    cases += [{"x": np.ones((5, 5)), "row": 0, "column": 4, "side": 3}]
+    for _ in range(30):
+        size = int(rng.integers(4, 9))
+        cases.append(
+            {
+                "x": rng.uniform(1, 2, (size, size)),
+                "row": int(rng.integers(size)),
+                "column": int(rng.integers(size)),
+                "side": int(rng.integers(0, 6)),
+            }
+        )
+    hint = "a slice may not start below 0: there -1 means the last row"
+    return compare(function, cases, answer, hint=hint)

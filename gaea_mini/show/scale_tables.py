@@ -1,0 +1,199 @@
+"""Tables of chapters 12 to 14, made from records and from published numbers.
+
+Every function returns a :class:`~gaea_mini.show.search_tables.Text`.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gaea_mini.show.records import Json, mean_sd
+from gaea_mini.show.search_tables import PLUS_MINUS, Text, _signed, _spread, _table
+
+
+def phases(published: Json) -> Text:
+    """What the published search and the published evaluation set, side by side."""
+    rows = [
+        [row["what"], row["search"], row["evaluation"]] for row in published["settings"]
+    ]
+    table = _table(["", "search", "evaluation"], rows)
+    return Text(f"{table}\n\nPublished: {published['settings_source']}.")
+
+
+def alone(groups: Mapping[str, Sequence[Json]]) -> Text:
+    """Size, cost and test accuracy of cells trained alone, mean and sd over seeds.
+
+    Args:
+      groups: name of a cell -> its trainings, one a seed.
+    """
+    rows = [
+        [
+            name,
+            f"{runs[0]['parameters'] / 1e3:,.1f}",
+            f"{runs[0]['flops'] / 1e6:,.2f}",
+            f"{len(runs)}",
+            _spread([run["test"][-1] for run in runs], "{:.2f}"),
+            f"{mean_sd([run['seconds'][-1] for run in runs])[0]:,.0f}",
+        ]
+        for name, runs in groups.items()
+    ]
+    head = ["cell", "parameters, thousands", "multiply-adds, millions", "seeds"]
+    table = _table([*head, "test accuracy, %", "seconds"], rows)
+    means = {
+        name: mean_sd([run["test"][-1] for run in runs])[0]
+        for name, runs in groups.items()
+    }
+    (first, best), *others = means.items()
+    said = [
+        f"{first} minus {name}: {_signed(best - other)} points"
+        for name, other in others
+    ]
+    return Text(f"{table}\n\nDifference of the means, {'; '.join(said)}.")
+
+
+def three_ways(run: Json, trainings: Sequence[Json]) -> Text:
+    """Accuracy of one cell with shared weights, with its own, and in the benchmark.
+
+    Args:
+      run: the search that found it, with its true accuracy.
+      trainings: the cell trained alone, one a seed.
+    """
+    config, alone = run["config"], trainings[0]["config"]
+    rows = [
+        [
+            "shared, from the search",
+            f"{round(config['held_out'] * config['pictures']):,} held-out",
+            f"{config['channels']}, {config['cells']}, {config['size']}",
+            f"{run['accuracy_rounded'][-1]:.2f}",
+        ],
+        [
+            "its own, trained here",
+            "test",
+            f"{alone['channels']}, {alone['cells']}, {alone['size']}",
+            _spread([training["test"][-1] for training in trainings], "{:.2f}"),
+        ],
+        [
+            "its own, NAS-Bench-201's table",
+            "test",
+            "16, 5, 32",
+            f"{run['truth']['c10_test'][-1]:.2f}",
+        ],
+    ]
+    return _table(["weights", "pictures", "C, N, pixels", "accuracy, %"], rows)
+
+
+def sizes(networks: Mapping[str, tuple[int, int]], printed: Mapping[str, Any]) -> Text:
+    """Counted size of published cells' networks beside the printed one.
+
+    Args:
+      networks: name -> (parameters, multiply-adds for one picture).
+      printed: name -> parameters in millions, or None.
+    """
+    rows = []
+    for name, (parameters, flops) in networks.items():
+        said = printed[name]
+        rows.append(
+            [
+                f"`{name}`",
+                f"{parameters / 1e6:.2f}",
+                "–" if said is None else f"{said:.1f}",
+                f"{flops / 1e6:.0f}",
+            ]
+        )
+    head = ["cell", "parameters, millions", "printed", "multiply-adds, millions"]
+    return _table(head, rows)
+
+
+def cheaper(published: Json) -> Text:
+    """How many times the searches without weight sharing cost, set by set.
+
+    Compared with GAEA PC-DARTS that searched on the same set; for ImageNet that is the
+    direct search.
+    """
+    rows = []
+    for key, name in (("cifar10", "CIFAR-10"), ("imagenet", "ImageNet")):
+        gaea = next(
+            row["gpu_days"]
+            for row in published[key]
+            if "GAEA" in row["method"] and row.get("searched", key) == key
+        )
+        rows += [
+            [
+                row["method"],
+                name,
+                f"{row['gpu_days']:,g}",
+                f"{gaea:g}",
+                f"{row['gpu_days'] / gaea:,.0f}",
+            ]
+            for row in published[key]
+            if not row["sharing"]
+        ]
+    head = ["without weight sharing", "searched for", "its GPU-days", "GAEA's", "ratio"]
+    return _table(head, rows)
+
+
+def darts_results(published: Json) -> Text:
+    """PC-DARTS and GAEA PC-DARTS in print, on both sets."""
+
+    def pair(key: str, searched: str | None, form: Any) -> list[str]:
+        rows = {
+            row["method"]: row
+            for row in published[key]
+            if searched is None or row["searched"] == searched
+        }
+        return [form(rows[name]) for name in ("PC-DARTS", "GAEA PC-DARTS")]
+
+    def spread(row: Json) -> str:
+        return f"{row['mean']:.2f}{PLUS_MINUS}{row['sd']:.2f}"
+
+    def tops(row: Json) -> str:
+        return f"{row['top1']:.1f} / {row['top5']:.1f}"
+
+    rows = [
+        ["CIFAR-10, mean test error, %", *pair("cifar10", None, spread)],
+        ["ImageNet, cell searched on CIFAR-10", *pair("imagenet", "cifar10", tops)],
+        ["ImageNet, cell searched on ImageNet", *pair("imagenet", "imagenet", tops)],
+        [
+            "parameters on CIFAR-10, millions",
+            *pair("cifar10", None, lambda row: f"{row['parameters']:.1f}"),
+        ],
+        [
+            "GPU-days of one search, CIFAR-10",
+            *pair("cifar10", None, lambda row: f"{row['gpu_days']:g}"),
+        ],
+    ]
+    table = _table(["published", "PC-DARTS", "GAEA PC-DARTS"], rows)
+    return Text(f"{table}\n\nImageNet: top-1 / top-5 error, %. One number a cell.")
+
+
+def gpu_runs(folder: Path) -> Text:
+    """The records of searches in a folder that ran on a GPU, or that there is none.
+
+    Args:
+      folder: such as ``book/records``. Files of other kinds are passed over.
+    """
+    rows = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            run = json.loads(path.read_text("utf-8"))
+            device = run["environment"]["device"]
+            if device == "cpu":
+                continue
+            config = run["config"]
+            rows.append(
+                [
+                    path.stem,
+                    device,
+                    run["environment"]["torch"],
+                    f"{config['method']}, {config['objective']}",
+                    f"C {config['channels']}, N {config['cells']}, {config['size']} px",
+                    f"{run['seconds'][-1] / 3600:.2f}",
+                ]
+            )
+        except (ValueError, KeyError, TypeError):
+            continue
+    if not rows:
+        return Text("No record in this folder was made on a GPU.")
+    head = ["record", "device", "torch", "search", "size", "hours"]
+    return _table(head, rows)

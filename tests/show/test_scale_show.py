@@ -1,0 +1,145 @@
+"""Chapters 12 to 14: what their tables say and their figures draw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from gaea_mini.errors import InputError
+from gaea_mini.show import records, scale_plots, scale_tables
+
+PAPER = records.load_record("published_darts")
+
+
+def training(test: float, seed: int = 0) -> dict:
+    return {
+        "config": {"channels": 8, "cells": 1, "size": 16, "seed": seed},
+        "parameters": 12_345,
+        "flops": 2_500_000,
+        "loss": [2.0, 1.0],
+        "test": [None, test],
+        "seconds": [1.0, 2.0 + seed],
+    }
+
+
+def rows(text: str) -> list[list[str]]:
+    lines = [line for line in text.splitlines() if line.startswith("|")]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    assert len({len(row) for row in cells}) == 1, "rows of different lengths"
+    return cells[2:]
+
+
+def test_every_published_row_has_its_source_and_its_bib_key(root) -> None:
+    bib = (root / "book" / "references.bib").read_text("utf-8")
+    for key in ("cifar10", "imagenet"):
+        for row in PAPER[key]:
+            assert "Table" in row["source"]
+            assert f"{{{row['key']}," in bib
+            assert row["gpu_days"] > 0
+    for row in PAPER["cifar10"]:
+        assert row["mean"] or row["best"]
+        assert row["best"] is None or row["mean"] is None or row["best"] < row["mean"]
+
+
+def test_alone_sums_up_the_seeds_and_names_the_difference() -> None:
+    groups = {
+        "a": [training(90.0), training(92.0, 1)],
+        "b": [training(93.0), training(95.0, 1)],
+    }
+    text = scale_tables.alone(groups)
+    assert rows(text)[0] == [
+        "a",
+        "12.3",
+        "2.50",
+        "2",
+        "91.00 ± 1.41".replace(" ", "\N{NO-BREAK SPACE}"),
+        "2",
+    ]
+    assert "a minus b: −3.00 points" in text
+
+
+def test_three_ways_has_the_shared_the_own_and_the_true_accuracy() -> None:
+    run = {
+        "config": {
+            "held_out": 0.2,
+            "pictures": 8000,
+            "channels": 8,
+            "cells": 1,
+            "size": 16,
+        },
+        "accuracy_rounded": [10.0, 49.0],
+        "truth": {"c10_test": [80.0, 92.86]},
+    }
+    told = [row[-1] for row in rows(scale_tables.three_ways(run, [training(60.0)]))]
+    assert [cell.split("\N{NO-BREAK SPACE}")[0] for cell in told] == [
+        "49.00",
+        "60.00",
+        "92.86",
+    ]
+
+
+def test_the_headline_ratios_are_those_of_the_record() -> None:
+    told = {(row[0], row[1]): row[-1] for row in rows(scale_tables.cheaper(PAPER))}
+    assert told == {
+        ("NASNet-A", "CIFAR-10"): "20,000",
+        ("AmoebaNet-B", "CIFAR-10"): "31,500",
+        ("NASNet-A", "ImageNet"): "474",
+        ("AmoebaNet-C", "ImageNet"): "829",
+    }
+
+
+def test_sizes_stand_beside_the_printed_ones() -> None:
+    text = scale_tables.sizes({"x": (3_688_246, 563_831_424)}, {"x": 3.7})
+    assert rows(text) == [["`x`", "3.69", "3.7", "564"]]
+    assert "–" in scale_tables.sizes({"x": (1, 1)}, {"x": None})
+
+
+def test_published_points_stand_where_the_record_puts_them() -> None:
+    fig = scale_plots.error_against_cost(PAPER)
+    for ax, key in zip(fig.axes, ("cifar10", "imagenet"), strict=True):
+        drawn = {
+            (float(line.get_xdata()[0]), float(line.get_ydata()[0]))
+            for line in ax.get_lines()
+            if len(line.get_xdata()) == 1
+        }
+        wanted = {
+            (float(r["gpu_days"]), r.get("mean", r.get("top1")) or r["best"])
+            for r in PAPER[key]
+        }
+        assert drawn == wanted
+        names = [text.get_text() for text in ax.texts]
+        for row in PAPER[key]:
+            assert any(name.startswith(row["method"]) for name in names)
+
+
+def test_names_of_crowded_points_do_not_lie_on_each_other() -> None:
+    fig = scale_plots.error_against_cost(PAPER)
+    fig.draw_without_rendering()
+    for ax in fig.axes:
+        boxes = [text.get_window_extent().extents for text in ax.texts]
+        for i, one in enumerate(boxes):
+            for other in boxes[:i]:
+                inner = one + np.array([1, 1, -1, -1])
+                assert not scale_plots.overlap(inner, other)
+
+
+def test_a_training_is_drawn_once_a_seed_and_once_as_their_mean() -> None:
+    groups = {"a": [training(90.0), training(92.0, 1)]}
+    fig = scale_plots.trainings(groups)
+    loss, test = fig.axes
+    named = [line for line in test.get_lines() if line.get_label() == "a"]
+    assert np.asarray(named[0].get_ydata())[-1] == pytest.approx(91.0)
+    assert len([x for x in loss.get_lines() if len(x.get_xdata()) == 2]) == 3
+
+
+def test_pictures_keep_their_shades_within_a_row() -> None:
+    stack = np.zeros((2, 3, 3, 1))
+    stack[1, 0, 0] = 5.0
+    fig = scale_plots.pictures({"whole": stack, "cut": stack[:, :, :, [0, 0, 0]]})
+    shown = [np.asarray(ax.get_images()[0].get_array()) for ax in fig.axes]
+    assert [picture.max() for picture in shown] == [0.0, 1.0, 0.0, 1.0]
+
+
+def test_without_rows_there_is_no_figure_of_spreads() -> None:
+    with pytest.raises(InputError, match="no rows"):
+        scale_plots.with_spread({})
