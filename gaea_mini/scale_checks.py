@@ -39,7 +39,8 @@ def my_rate(function: Function) -> Check:
 def my_drop_path(function: Function) -> Check:
     """Check the exercise ``ex-drop-path``: function(x, draws, rate).
 
-    Eq. (eq-drop-path). x is (B, C); draws are B numbers in [0, 1); a picture is kept where draws >= rate.
+    Eq. (eq-drop-path). x is (B, C); draws are B numbers in [0, 1); a picture is
+    kept where draws >= rate.
     """
 
     def answer(x: Any, draws: Any, rate: float) -> Any:
@@ -126,4 +127,113 @@ def my_cut_out(function: Function) -> Check:
             }
         )
     hint = "a slice may not start below 0: there -1 means the last row"
+    return compare(function, cases, answer, hint=hint)
+
+
+# Chapter 14, darts_space
+
+
+def my_size(function: Function) -> Check:
+    """Check the exercise ``ex-space-size``: function(nodes, useful), Eq. (eq-darts-size).
+
+    The answer lists the choices of each node and counts them; two kinds of cells.
+    """
+
+    def answer(nodes: int, useful: int) -> float:
+        cells = 1
+        for target in range(2, 2 + nodes):
+            pairs = [(a, b) for b in range(target) for a in range(b)]
+            cells *= len(pairs) * useful * useful
+        return float(cells * cells)
+
+    cases = [{"nodes": n, "useful": u} for n in (1, 2, 3, 4, 5) for u in (1, 2, 7)]
+    hint = "node t chooses 2 of t edges and an operation on each; there are two cells"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_top_two(function: Function) -> Check:
+    """Check the exercise ``ex-top-two``: function(strengths), Eq. (eq-strength).
+
+    The answer is the pair of kept edges in ascending order; a tie goes to the first.
+    """
+
+    def answer(strengths: Any) -> Any:
+        left = list(range(len(strengths)))
+        kept = []
+        for _ in range(2):
+            best = max(left, key=lambda e: (strengths[e], -e))
+            kept.append(best)
+            left.remove(best)
+        return np.array(sorted(kept))
+
+    rng = np.random.default_rng(4)
+    cases = [{"strengths": np.array([0.2, 0.3, 0.25])}]
+    cases += [{"strengths": np.full(n, 0.125)} for n in (2, 3, 5)]
+    cases += [
+        # Few different values, so that ties are common.
+        {"strengths": rng.integers(1, 5, rng.integers(2, 7)) / 10}
+        for _ in range(60)
+    ]
+    hint = "of equal edges those listed first are kept; return them in ascending order"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_hours(function: Function) -> Check:
+    """Check the exercise ``ex-hours``: function(seeds, machines, hours), Eq. (eq-rounds).
+
+    The answer plays it through: a machine that is free takes the next seed.
+    """
+
+    def answer(seeds: int, machines: int, hours: float) -> float:
+        busy = [0.0] * machines
+        for _ in range(seeds):
+            first = busy.index(min(busy))
+            busy[first] += hours
+        return max(busy)
+
+    rng = np.random.default_rng(5)
+    cases = [{"seeds": 10, "machines": 4, "hours": 2.0}]
+    cases += [
+        {
+            "seeds": int(rng.integers(1, 30)),
+            "machines": int(rng.integers(1, 12)),
+            "hours": float(rng.uniform(0.5, 3)),
+        }
+        for _ in range(40)
+    ]
+    hint = "a machine cannot take half a seed"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_round(function: Function) -> Check:
+    """Check the exercise ``ex-round``: function(theta, none), Eq. (eq-strength).
+
+    theta is (E, O) of one cell with 2 inputs and 4 nodes, or fewer nodes; the answer is
+    the operation of every edge, ``none`` where the edge is left out.
+    """
+
+    def answer(theta: Any, none: int) -> Any:
+        choice = np.full(len(theta), none)
+        first, nodes = 0, 2
+        while first < len(theta):
+            rows = [
+                (max(w for o, w in enumerate(row) if o != none), -e)
+                for e, row in enumerate(theta[first : first + nodes])
+            ]
+            for _, minus in sorted(rows, reverse=True)[:2]:
+                row = list(theta[first - minus])
+                row[none] = -1.0
+                choice[first - minus] = row.index(max(row))
+            first, nodes = first + nodes, nodes + 1
+        return choice
+
+    rng = np.random.default_rng(6)
+    cases = [{"theta": np.full((5, 4), 0.25), "none": 0}]
+    for _ in range(40):
+        edges = (2, 5, 9, 14)[rng.integers(4)]
+        operations = int(rng.integers(3, 9))
+        # Weights in twentieths: ties between edges are common.
+        draw = rng.multinomial(20, np.full(operations, 1 / operations), size=edges)
+        cases.append({"theta": draw / 20, "none": int(rng.integers(operations))})
+    hint = "the edges of node t are the next t rows; none never wins, but takes its part"
     return compare(function, cases, answer, hint=hint)

@@ -141,8 +141,9 @@ def name_points(ax: Axes, points: Sequence[tuple[float, float, str]]) -> None:
     Args:
       points: (x, y, name), in data units; the limits of the axes must be final.
     """
-    ax.figure.draw_without_rendering()
-    unit = ax.figure.dpi / 72  # pixels a point
+    page: Any = ax.figure
+    page.draw_without_rendering()
+    unit = page.dpi / 72  # pixels a point
     frame = ax.get_window_extent().intervalx / unit
     spots = {
         (x, y, name): ax.transData.transform((x, y)) / unit for x, y, name in points

@@ -53,6 +53,7 @@ class SearchSpace:
 
     def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
         """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
+        # Eq. (eq-weighted-edge)
         return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
 
     def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
