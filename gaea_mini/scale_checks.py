@@ -134,9 +134,9 @@ def my_cut_out(function: Function) -> Check:
 
 
 def my_size(function: Function) -> Check:
-    """Check the exercise ``ex-space-size``: function(nodes, useful), Eq. (eq-darts-size).
+    """Check the exercise ``ex-space-size``: function(nodes, useful).
 
-    The answer lists the choices of each node and counts them; two kinds of cells.
+    Eq. (eq-darts-size). The answer lists the choices of each node and counts them; two kinds of cells.
     """
 
     def answer(nodes: int, useful: int) -> float:
@@ -179,9 +179,9 @@ def my_top_two(function: Function) -> Check:
 
 
 def my_hours(function: Function) -> Check:
-    """Check the exercise ``ex-hours``: function(seeds, machines, hours), Eq. (eq-rounds).
+    """Check the exercise ``ex-hours``: function(seeds, machines, hours).
 
-    The answer plays it through: a machine that is free takes the next seed.
+    Eq. (eq-rounds). The answer plays it through: a machine that is free takes the next seed.
     """
 
     def answer(seeds: int, machines: int, hours: float) -> float:
@@ -235,5 +235,7 @@ def my_round(function: Function) -> Check:
         # Weights in twentieths: ties between edges are common.
         draw = rng.multinomial(20, np.full(operations, 1 / operations), size=edges)
         cases.append({"theta": draw / 20, "none": int(rng.integers(operations))})
-    hint = "the edges of node t are the next t rows; none never wins, but takes its part"
+    hint = (
+        "the edges of node t are the next t rows; none never wins"
+    )
     return compare(function, cases, answer, hint=hint)

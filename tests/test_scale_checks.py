@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
 from gaea_mini import scale_checks as check
 from gaea_mini.evaluate import TrainingRecipe
+from gaea_mini.supernet import space
 from gaea_mini.supernet.alone import drop_path
 
 
@@ -48,9 +51,52 @@ def is_not_centred(x, row, column, side):
     return out
 
 
+def counts_one_kind(nodes, useful):
+    return math.prod(math.comb(t, 2) * useful**2 for t in range(2, nodes + 2))
+
+
+def counts_ordered_pairs(nodes, useful):
+    return math.prod(t * (t - 1) * useful**2 for t in range(2, nodes + 2)) ** 2
+
+
+def keeps_the_last_of_a_tie(strengths):
+    return np.sort(np.argsort(strengths, kind="stable")[-2:])
+
+
+def leaves_them_in_order_of_strength(strengths):
+    return np.argsort(-strengths, kind="stable")[:2]
+
+
+def shares_a_seed(seeds, machines, hours):
+    return hours * seeds / machines
+
+
+def lets_none_win(theta, none):
+    choice, first, nodes = np.full(len(theta), none), 0, 2
+    while first < len(theta):
+        rows = theta[first : first + nodes]
+        kept = first + np.argsort(-rows.max(axis=1), kind="stable")[:2]
+        choice[kept] = theta[kept].argmax(axis=1)
+        first, nodes = first + nodes, nodes + 1
+    return choice
+
+
+def keeps_every_edge(theta, none):
+    useful = theta.astype(float)
+    useful[:, none] = -1
+    return useful.argmax(axis=1)
+
+
 @pytest.mark.parametrize(
     ("exercise", "mistake"),
     [
+        (check.my_size, counts_one_kind),
+        (check.my_size, counts_ordered_pairs),
+        (check.my_top_two, keeps_the_last_of_a_tie),
+        (check.my_top_two, leaves_them_in_order_of_strength),
+        (check.my_hours, shares_a_seed),
+        (check.my_round, lets_none_win),
+        (check.my_round, keeps_every_edge),
         (check.my_rate, forgets_the_lowest_rate),
         (check.my_rate, falls_in_a_line),
         (check.my_drop_path, drops_each_number),
@@ -97,3 +143,72 @@ def test_a_winner_looks_better_than_it_is() -> None:
     fresh = rng.normal(true[winner], 0.07)
     assert own.mean() < true.min() - 0.02
     assert fresh.mean() == pytest.approx(true[winner].mean(), abs=0.002)
+
+
+def test_the_space_has_as_many_genotypes_as_the_formula_says() -> None:
+    """Eq. (eq-darts-size), with the answer of the exercise, which counts pairs."""
+    assert check.my_size(lambda nodes, useful: counts_one_kind(nodes, useful) ** 2)
+    assert space("darts").size == counts_one_kind(4, 7) ** 2
+
+
+def test_rounding_keeps_the_two_strongest_edges() -> None:
+    """Eq. (eq-strength)."""
+    where, rng = space("darts"), np.random.default_rng(0)
+    for _ in range(20):
+        theta = rng.dirichlet(np.ones(8), size=where.shape[:2])
+        choice = where.parse(where.round(theta))
+        for rows, row in zip(theta, choice, strict=True):
+            useful = np.where(np.arange(8) == 0, -1, rows)
+            strength = useful.max(axis=1)
+            for entering in where.entering:
+                kept = [e for e in entering if row[e] != 0]
+                assert len(kept) == 2
+                dropped = [strength[e] for e in entering if e not in kept]
+                assert min(strength[kept]) >= max(dropped, default=0)
+                assert all(row[e] == useful[e].argmax() for e in kept)
+
+
+def test_a_change_below_half_the_margin_keeps_the_edges() -> None:
+    """Eq. (eq-margin), and that the half cannot be left out."""
+    where, rng = space("darts"), np.random.default_rng(1)
+    products = rng.dirichlet(np.ones(8), size=where.shape[:2])
+    useful = products[..., 1:].max(axis=-1)
+    margins = []
+    for row in useful:
+        for entering in where.entering[1:]:  # node 2 drops nothing
+            order = np.sort(row[entering])[::-1]
+            margins.append(order[1] - order[2])
+    delta = min(margins) / 2
+
+    def kept(theta):
+        return [[o != 0 for o in row] for row in where.parse(where.round(theta))]
+
+    for _ in range(200):
+        moved = products + rng.uniform(-0.999, 0.999, products.shape) * delta
+        assert kept(moved) == kept(products)
+    # Every kept edge down, every other up, by a little more than the half.
+    down = np.where(np.array(kept(products))[..., None], -1.001, 1.001) * delta
+    assert kept(products + down) != kept(products)
+
+
+def test_edge_weights_scale_the_rows_of_theta() -> None:
+    """Eq. (eq-weighted-edge)."""
+    where = space("darts")
+    theta = torch.rand(where.shape)
+    groups = [torch.rand(2, size) for size in where.groups(True)]
+    weighed = where.weigh(theta, groups)
+    first = 0
+    for group in groups:
+        part = slice(first, first + group.shape[1])
+        assert torch.equal(weighed[:, part], theta[:, part] * group[:, :, None])
+        first += group.shape[1]
+    assert first == where.shape[1]
+
+
+def test_seeds_dealt_out_by_remainder_are_done_when_the_formula_says() -> None:
+    """Eq. (eq-rounds)."""
+    for seeds in range(1, 20):
+        for machines in range(1, 8):
+            share = [len(range(seeds)[i::machines]) for i in range(machines)]
+            assert sum(share) == seeds
+            assert max(share) == math.ceil(seeds / machines)

@@ -116,11 +116,7 @@ def agreement(genotypes: Mapping[str, str]) -> Text:
     """How much two genotypes have in common: edges kept, and operations on them."""
     names = list(genotypes)
     sets = {
-        name: {
-            (kind, *wire)
-            for kind, kept in wires(genotype).items()
-            for wire in kept
-        }
+        name: {(kind, *wire) for kind, kept in wires(genotype).items() for wire in kept}
         for name, genotype in genotypes.items()
     }
     edges = {name: {wire[:3] for wire in kept} for name, kept in sets.items()}
@@ -158,7 +154,7 @@ def strengths(
                     colour = METHOD_COLOURS["gaea-darts" if inside else "darts"]
                     ax.plot(
                         values[e],
-                        place,
+                        place + (-0.13 if inside else 0.13),  # none hides another
                         "o" if inside else "s",
                         color=colour,
                         markerfacecolor=colour if inside else "white",

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from gaea_mini.errors import InputError
-from gaea_mini.show import records, scale_plots, scale_tables
+from gaea_mini.show import genotype_plots, records, scale_plots, scale_tables
+from gaea_mini.supernet import GENOTYPES, space
 
 PAPER = records.load_record("published_darts")
 
@@ -143,3 +144,63 @@ def test_pictures_keep_their_shades_within_a_row() -> None:
 def test_without_rows_there_is_no_figure_of_spreads() -> None:
     with pytest.raises(InputError, match="no rows"):
         scale_plots.with_spread({})
+
+
+def test_wires_are_what_the_space_reads() -> None:
+    where = space("darts")
+    for cell in GENOTYPES.values():
+        read = where.parse(cell.genotype)
+        drawn = genotype_plots.wires(cell.genotype)
+        for kind, row in zip(where.kinds, read, strict=True):
+            kept = [
+                (*edge, where.operations[o])
+                for edge, o in zip(where.edges, row, strict=True)
+                if where.operations[o] != "none"
+            ]
+            assert drawn[kind] == kept
+
+
+def test_every_operation_of_a_genotype_is_drawn_where_it_reads() -> None:
+    genotype = GENOTYPES["pc-darts-cifar"].genotype
+    fig = genotype_plots.wiring(genotype)
+    for ax, kept in zip(fig.axes, genotype_plots.wires(genotype).values(), strict=True):
+        boxes = {text.xy for text in ax.texts if text.get_bbox_patch() is not None}
+        assert boxes == {(target, source) for source, target, _ in kept}
+
+
+def test_what_is_no_genotype_is_refused() -> None:
+    with pytest.raises(InputError, match="no genotype"):
+        genotype_plots.wiring("skip")
+
+
+def test_operations_are_counted_in_both_cells() -> None:
+    genotype = "normal: |a~0|b~1|+|a~0|a~2| reduce: |b~0|b~1|+|b~0|b~2|"
+    assert rows(genotype_plots.operation_counts({"x": genotype})) == [
+        ["`x`", "3 + 0", "1 + 4"]
+    ]
+
+
+def test_agreement_counts_edges_and_operations() -> None:
+    cells = {
+        "one": "normal: |a~0|b~1|+|a~0|a~2|",
+        "two": "normal: |a~0|a~1|+|a~1|a~2|",
+    }
+    assert rows(genotype_plots.agreement(cells)) == [["one, two", "3 of 4", "2 of 4"]]
+
+
+def test_the_two_strongest_edges_of_a_node_are_filled() -> None:
+    fig = genotype_plots.strengths(
+        {"a": [0.1, 0.2, 0.3, 0.1, 0.3]}, [[0, 1], [2, 3, 4]]
+    )
+    filled = {
+        (round(line.get_ydata()[0]), line.get_xdata()[0])
+        for line in fig.axes[0].get_lines()
+        if line.get_marker() == "o"
+    }
+    assert filled == {(0, 0.1), (0, 0.2), (1, 0.3)}
+
+
+def test_pc_darts_and_gaea_stand_in_their_columns() -> None:
+    table = rows(scale_tables.darts_results(PAPER))
+    assert table[1][1:] == ["25.1 / 7.8", "24.3 / 7.3"]
+    assert table[2][1:] == ["24.2 / 7.3", "24.0 / 7.3"]
