@@ -136,7 +136,8 @@ def my_cut_out(function: Function) -> Check:
 def my_size(function: Function) -> Check:
     """Check the exercise ``ex-space-size``: function(nodes, useful).
 
-    Eq. (eq-darts-size). The answer lists the choices of each node and counts them; two kinds of cells.
+    Eq. (eq-darts-size). The answer lists the choices of each node and counts them;
+    two kinds of cells.
     """
 
     def answer(nodes: int, useful: int) -> float:
@@ -181,7 +182,8 @@ def my_top_two(function: Function) -> Check:
 def my_hours(function: Function) -> Check:
     """Check the exercise ``ex-hours``: function(seeds, machines, hours).
 
-    Eq. (eq-rounds). The answer plays it through: a machine that is free takes the next seed.
+    Eq. (eq-rounds). The answer plays it through: a machine that is free takes the
+    next seed.
     """
 
     def answer(seeds: int, machines: int, hours: float) -> float:
