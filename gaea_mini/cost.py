@@ -7,10 +7,10 @@ Eq. (eq-cost). n is the number of cells, A the numbers that a layer of each cell
 F its multiply-adds; see ``work``. The factors are fitted to measured steps of the
 NAS-Bench-201 supernet and checked on sizes that were held out.
 
-    python -m gaea_mini.cost          measure (minutes), write book/records/cpu_cost.json
+    python -m gaea_mini.cost    measure (minutes), write book/records/cpu_cost.json
 
-Times are of the processor, on one thread, so that a busy machine counts less; measure on
-a quiet one all the same.
+Times are of the processor, on one thread, so that a busy machine counts less; measure
+on a quiet one all the same.
 """
 
 import argparse
@@ -103,6 +103,24 @@ def predict(factors: np.ndarray, sizes: Contender) -> float:
     return float(factors @ work(sizes))
 
 
+def steps_of(pictures: int, batch: int, epochs: int, bilevel: bool) -> int:
+    """Steps of a search: whole batches of the pictures that the weights see.
+
+    >>> steps_of(50_000, 64, 25, bilevel=False), steps_of(50_000, 64, 25, bilevel=True)
+    (19525, 9750)
+    """
+    seen = pictures // 2 if bilevel else pictures
+    return epochs * (seen // batch)
+
+
+def hours(
+    factors: np.ndarray, sizes: Contender, pictures: int, epochs: int, bilevel: bool
+) -> float:
+    """Hours of a whole search by the model, Eq. (eq-search-hours)."""
+    steps = steps_of(pictures, sizes.batch, epochs, bilevel)
+    return steps * predict(factors, sizes) / 3600
+
+
 def measure(
     sizes: Sequence[Contender], steps: int = STEPS, say: Callable[[str], Any] = print
 ) -> list[float]:
@@ -161,7 +179,7 @@ def record(
     steps: int = STEPS,
     say: Callable[[str], Any] = print,
 ) -> dict[str, Any]:
-    """Measure, fit, predict what was held out, and profile the smallest and the last."""
+    """Measure, fit, predict what was held out, profile the smallest and the last."""
     seconds = measure([*fitted, *held_out], steps, say)
     factors = fit(fitted, seconds[: len(fitted)])
     rows = [
