@@ -15,9 +15,11 @@ on a quiet one all the same.
 
 import argparse
 import json
+import os
 import statistics
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -148,7 +150,7 @@ def parts(size: Contender, steps: int = 3) -> dict[str, float]:
     step = build_step(size)
     step()
     step()
-    with profile(activities=[ProfilerActivity.CPU]) as watch:
+    with _silent(), profile(activities=[ProfilerActivity.CPU]) as watch:
         for _ in range(steps):
             step()
     spent = dict.fromkeys([*GROUPS, "other"], 0.0)
@@ -156,6 +158,19 @@ def parts(size: Contender, steps: int = 3) -> dict[str, float]:
         spent[group_of(event.key)] += event.self_cpu_time_total
     whole = sum(spent.values())
     return {name: 100 * time / whole for name, time in spent.items()}
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Nothing goes to standard error, where the profiler's library reports itself."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def group_of(operator: str) -> str:

@@ -237,7 +237,87 @@ def my_round(function: Function) -> Check:
         # Weights in twentieths: ties between edges are common.
         draw = rng.multinomial(20, np.full(operations, 1 / operations), size=edges)
         cases.append({"theta": draw / 20, "none": int(rng.integers(operations))})
-    hint = (
-        "the edges of node t are the next t rows; none never wins"
-    )
+    hint = "the edges of node t are the next t rows; none never wins"
+    return compare(function, cases, answer, hint=hint)
+
+
+# Chapter 13, full_supernet
+
+
+def my_steps(function: Function) -> Check:
+    """Check the exercise ``ex-steps``: function(pictures, batch, epochs, bilevel).
+
+    The answer takes whole batches off the pictures until too few are left.
+    """
+
+    def answer(pictures: int, batch: int, epochs: int, bilevel: bool) -> float:
+        left, steps = (pictures // 2 if bilevel else pictures), 0
+        while left >= batch:
+            left, steps = left - batch, steps + 1
+        return float(epochs * steps)
+
+    rng = np.random.default_rng(7)
+    cases = [{"pictures": 1000, "batch": 64, "epochs": 2, "bilevel": True}]
+    cases += [
+        {
+            "pictures": int(rng.integers(200, 5000)),
+            "batch": int(rng.choice([32, 64, 100])),
+            "epochs": int(rng.integers(1, 30)),
+            "bilevel": bool(rng.integers(2)),
+        }
+        for _ in range(30)
+    ]
+    hint = "a bilevel search gives the weights one half; a short batch is left out"
+    return compare(function, cases, answer, hint=hint)
+
+
+def my_interval(function: Function) -> Check:
+    """Check the exercise ``ex-interval``: function(write, between), Eq. (eq-interval).
+
+    The answer looks for the least waste, Eq. (eq-waste), among many intervals.
+    """
+
+    def answer(write: float, between: float) -> float:
+        low, high = 1e-3 * write, 10 * between
+        for _ in range(200):  # ternary search: the waste has one minimum
+            a, b = low + (high - low) / 3, high - (high - low) / 3
+            # Eq. (eq-waste)
+            if write / a + a / (2 * between) < write / b + b / (2 * between):
+                high = b
+            else:
+                low = a
+        return (low + high) / 2
+
+    rng = np.random.default_rng(8)
+    cases = [{"write": 1.0, "between": 7200.0}]
+    cases += [
+        {
+            "write": float(rng.uniform(0.1, 20)),
+            "between": float(10 ** rng.uniform(3, 6)),
+        }
+        for _ in range(20)
+    ]
+    hint = "where the derivative of the waste is 0, both parts of it are equal"
+    return compare(function, cases, answer, tol=1e-5, hint=hint)
+
+
+def my_fit(function: Function) -> Check:
+    """Check the exercise ``ex-fit``: function(work, seconds), Eq. (eq-cost).
+
+    work is (n, k). The answer solves the normal equations of the relative errors.
+    """
+
+    def answer(work: Any, seconds: Any) -> Any:
+        rows = np.array(
+            [row / time for row, time in zip(work, seconds, strict=True)], float
+        )
+        return np.linalg.solve(rows.T @ rows, rows.sum(axis=0))
+
+    rng = np.random.default_rng(9)
+    cases = [{"work": np.array([[1.0, 1], [1, 2], [1, 4]]), "seconds": np.arange(1, 4)}]
+    for _ in range(20):
+        work = rng.uniform(1, 10, (8, 3))
+        seconds = work @ rng.uniform(0.1, 1, 3) * rng.uniform(0.8, 1.2, 8)
+        cases.append({"work": work, "seconds": seconds})
+    hint = "divide each row by its time; the right-hand side is then all ones"
     return compare(function, cases, answer, hint=hint)

@@ -87,9 +87,30 @@ def keeps_every_edge(theta, none):
     return useful.argmax(axis=1)
 
 
+def shows_all_to_both(pictures, batch, epochs, bilevel):
+    return epochs * (pictures // batch)
+
+
+def counts_short_batches(pictures, batch, epochs, bilevel):
+    seen = pictures // 2 if bilevel else pictures
+    return epochs * -(-seen // batch)
+
+
+def forgets_the_two(write, between):
+    return np.sqrt(write * between)
+
+
+def fits_absolute_errors(work, seconds):
+    return np.linalg.lstsq(work, seconds, rcond=None)[0]
+
+
 @pytest.mark.parametrize(
     ("exercise", "mistake"),
     [
+        (check.my_steps, shows_all_to_both),
+        (check.my_steps, counts_short_batches),
+        (check.my_interval, forgets_the_two),
+        (check.my_fit, fits_absolute_errors),
         (check.my_size, counts_one_kind),
         (check.my_size, counts_ordered_pairs),
         (check.my_top_two, keeps_the_last_of_a_tie),
@@ -212,3 +233,18 @@ def test_seeds_dealt_out_by_remainder_are_done_when_the_formula_says() -> None:
             share = [len(range(seeds)[i::machines]) for i in range(machines)]
             assert sum(share) == seeds
             assert max(share) == math.ceil(seeds / machines)
+
+
+def test_the_best_interval_loses_as_little_as_the_formula_says() -> None:
+    """Eqs. (eq-waste) and (eq-interval), with failures drawn at random."""
+    rng, write, between = np.random.default_rng(0), 2.0, 4000.0
+    best = math.sqrt(2 * write * between)
+
+    def wasted(interval):
+        failures = rng.exponential(between, 200_000).cumsum() % (interval + write)
+        lost = np.minimum(failures, interval).mean() / between
+        return write / interval + lost
+
+    least = wasted(best)
+    assert least == pytest.approx(write / best + best / (2 * between), rel=0.05)
+    assert wasted(best / 3) > 1.2 * least and wasted(3 * best) > 1.2 * least

@@ -167,6 +167,31 @@ def darts_results(published: Json) -> Text:
     return Text(f"{table}\n\nImageNet: top-1 / top-5 error, %. One number a cell.")
 
 
+def held_out(record: Json, within: float = 0.2) -> Text:
+    """Sizes that the model did not see: measured, predicted, and by how much it is off.
+
+    Args:
+      record: ``cpu_cost``.
+      within: the part by which a prediction may be off.
+    """
+    rows, good = [], 0
+    for row in record["rows"]:
+        if row["held_out"]:
+            off = row["predicted"] / row["seconds"] - 1
+            good += abs(off) <= within
+            rows.append(
+                [
+                    f"{row['channels']}, {row['cells']}, {row['batch']}, {row['size']}",
+                    f"{row['seconds']:.3f}",
+                    f"{row['predicted']:.3f}",
+                    f"{_signed(100 * off)}",
+                ]
+            )
+    head = ["held out: C, N, batch, pixels", "measured, s", "predicted, s", "off, %"]
+    said = f"Within {100 * within:.0f} %: {good} of {len(rows)}."
+    return Text(f"{_table(head, rows)}\n\n{said}")
+
+
 def gpu_runs(folder: Path) -> Text:
     """The records of searches in a folder that ran on a GPU, or that there is none.
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
 
@@ -204,3 +206,57 @@ def test_pc_darts_and_gaea_stand_in_their_columns() -> None:
     table = rows(scale_tables.darts_results(PAPER))
     assert table[1][1:] == ["25.1 / 7.8", "24.3 / 7.3"]
     assert table[2][1:] == ["24.2 / 7.3", "24.0 / 7.3"]
+
+
+def test_held_out_sizes_are_told_with_how_far_off_they_are() -> None:
+    size = {"channels": 8, "cells": 1, "batch": 32, "size": 16}
+    seen = [
+        {**size, "held_out": False, "seconds": 1.0, "predicted": 9.0},
+        {**size, "held_out": True, "seconds": 1.0, "predicted": 0.9},
+        {**size, "held_out": True, "seconds": 1.0, "predicted": 1.3},
+    ]
+    text = scale_tables.held_out({"rows": seen})
+    assert [row[-1] for row in rows(text)] == ["−10.00", "+30.00"]
+    assert text.endswith("Within 20 %: 1 of 2.")
+
+
+def test_only_records_made_on_a_gpu_are_listed(tmp_path) -> None:
+    run = {
+        "environment": {"device": "Some GPU", "torch": "9.9"},
+        "config": {
+            "method": "gaea-darts",
+            "objective": "single-level",
+            "channels": 16,
+            "cells": 5,
+            "size": 32,
+        },
+        "seconds": [0.0, 5400.0],
+    }
+    on_cpu = {**run, "environment": {"device": "cpu", "torch": "9.9"}}
+    (tmp_path / "b.json").write_text(json.dumps(on_cpu))
+    (tmp_path / "c.json").write_text("[1]")
+    (tmp_path / "d.json").write_text("{")
+    assert "No record" in scale_tables.gpu_runs(tmp_path)
+    (tmp_path / "a.json").write_text(json.dumps(run))
+    told = rows(scale_tables.gpu_runs(tmp_path))
+    assert [(row[0], row[1], row[-1]) for row in told] == [("a", "Some GPU", "1.50")]
+
+
+def test_bars_have_the_length_of_their_parts() -> None:
+    fig = scale_plots.bars({"a": {"x": 60.0, "y": 40.0}}, "percent")
+    spans = [(bar.get_x(), bar.get_width()) for bar in fig.axes[0].patches]
+    assert spans == [(0.0, 60.0), (60.0, 40.0)]
+
+
+def test_held_out_points_have_names_and_lie_where_they_were_measured() -> None:
+    fig = scale_plots.predicted(
+        {"one": (1.0, 1.1, False), "two": (4.0, 3.0, True)}, band=0.2
+    )
+    (ax,) = fig.axes
+    assert [text.get_text() for text in ax.texts] == ["two"]
+    marks = {
+        line.get_marker(): (line.get_xdata()[0], line.get_ydata()[0])
+        for line in ax.get_lines()
+        if len(line.get_xdata()) == 1
+    }
+    assert marks == {"o": (1.0, 1.1), "D": (4.0, 3.0)}
