@@ -51,10 +51,10 @@ HELD_OUT = (
 )
 GROUPS = {
     "convolution": ("convolution",),
-    "batch norm": ("batch_norm",),
+    "batch norm": ("batch_norm", "batchnorm"),
     "sums and weights": ("add", "mul", "sum", "fill", "zero", "div"),
     "pooling": ("pool",),
-    "ReLU": ("relu", "threshold"),
+    "ReLU": ("relu", "threshold", "clamp"),
 }
 STEPS = 7  # that count, after two
 
@@ -144,7 +144,7 @@ def measure(
 def parts(size: Contender, steps: int = 3) -> dict[str, float]:
     """Where the time of a step goes, in percent, by the PyTorch profiler.
 
-    Time of an operator itself, without the operators that it calls. Operators are put
+    Time by the clock of an operator itself, without the operators that it calls. Operators are put
     into groups by their names; the last group is what is left.
     """
     step = build_step(size)

@@ -66,10 +66,11 @@ def test_hours_are_steps_times_seconds() -> None:
 
 
 def test_the_parts_of_a_step_are_all_of_it() -> None:
-    parts = cost.parts(TINY, steps=1)
+    # By the clock: on a busy machine an operator that is interrupted looks long.
+    parts = cost.parts(TINY, steps=3)
     assert sum(parts.values()) == pytest.approx(100)
-    assert parts["convolution"] > 5 and parts["batch norm"] > 1
-    assert min(parts.values()) >= 0
+    assert list(parts) == [*cost.GROUPS, "other"]
+    assert min(parts.values()) > 0
 
 
 def test_the_profiler_says_nothing_on_standard_error(

@@ -290,9 +290,10 @@ def scaling(
             ax.plot(x, seen, "o", color=LINES[2], label="measured")
             ax.set_xlabel(name)
             ax.set_xticks(x, [f"{size:g}" for size in x])
-            ax.set_ylim(0, None)
             ax.set_xlim(0, 1.08 * x.max())
             ax.grid(axis="y", color=RULE, linewidth=0.7)
+        highest = max(np.max(curve) for panel in panels.values() for curve in panel[1:])
+        axes[0, 0].set_ylim(0, 1.1 * highest)  # shared by all panels
         axes[0, 0].set_ylabel(ylabel)
         axes[0, 0].legend(frameon=False, loc="upper left")
     return fig

@@ -260,3 +260,14 @@ def test_held_out_points_have_names_and_lie_where_they_were_measured() -> None:
         if len(line.get_xdata()) == 1
     }
     assert marks == {"o": (1.0, 1.1), "D": (4.0, 3.0)}
+
+
+def test_every_measured_size_lies_inside_its_panel() -> None:
+    panels = {"C": ([4, 8], [1.0, 2.0], [1.1, 1.9]), "N": ([1, 5], [2.0, 9.0], [2, 8])}
+    fig = scale_plots.scaling(panels, "seconds")
+    for ax, (sizes, seen, _) in zip(fig.axes, panels.values(), strict=True):
+        assert ax.get_ylim()[0] == 0 and ax.get_ylim()[1] > 9
+        dots = next(line for line in ax.get_lines() if line.get_marker() == "o")
+        assert dots.get_xydata().tolist() == [
+            list(p) for p in zip(sizes, seen, strict=True)
+        ]
