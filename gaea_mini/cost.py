@@ -144,8 +144,8 @@ def measure(
 def parts(size: Contender, steps: int = 3) -> dict[str, float]:
     """Where the time of a step goes, in percent, by the PyTorch profiler.
 
-    Time by the clock of an operator itself, without the operators that it calls. Operators are put
-    into groups by their names; the last group is what is left.
+    Time by the clock of an operator itself, without the operators that it calls.
+    Operators are put into groups by their names; the last group is what is left.
     """
     step = build_step(size)
     step()
