@@ -1,7 +1,7 @@
 r"""What a search step costs on this machine, and a model that predicts other sizes.
 
 .. math::
-    \hat t = a\, n + b\, A + c\, F
+    \hat t = a + b\, n + c\, A + d\, F
 
 Eq. (eq-cost). n is the number of cells, A the numbers that a layer of each cell holds,
 F its multiply-adds; see ``work``. The factors are fitted to measured steps of the
@@ -60,7 +60,7 @@ STEPS = 7  # that count, after two
 
 
 def work(sizes: Contender) -> np.ndarray:
-    r"""What a step of this size has to do: (cells, numbers, multiply-adds).
+    r"""What a step of this size has to do: (1, cells, numbers, multiply-adds).
 
     .. math::
         n = 3 N, \quad A = B N C P^2 (1 + \tfrac12 + \tfrac14), \quad
@@ -68,30 +68,31 @@ def work(sizes: Contender) -> np.ndarray:
 
     Eq. (eq-work). B pictures of P pixels along a side, N cells in each of three stages;
     each stage has twice the channels of the one before, and a quarter of the pixels.
-    What all sizes have in common, such as nine taps of a filter, is in the factors.
+    What all sizes have in common, such as nine taps of a filter, is in the factors. The
+    1 stands for what each step does once, whatever its size.
 
     >>> work(BASE).tolist()
-    [3.0, 114688.0, 1572864.0]
+    [1.0, 3.0, 114688.0, 1572864.0]
     """
     pixels = sizes.batch * sizes.cells * sizes.size**2
     # Eq. (eq-work)
     numbers = pixels * sizes.channels * (1 + 1 / 2 + 1 / 4)
-    return np.array([3 * sizes.cells, numbers, 3 * pixels * sizes.channels**2])
+    return np.array([1, 3 * sizes.cells, numbers, 3 * pixels * sizes.channels**2])
 
 
 def fit(sizes: Sequence[Contender], seconds: Sequence[float]) -> np.ndarray:
-    """The factors (a, b, c) of Eq. (eq-cost): least squares of the relative errors.
+    """The factors (a, b, c, d) of Eq. (eq-cost): least squares of the relative errors.
 
     None of them is negative (Lawson and Hanson's active set, by SciPy).
 
     Raises:
-      InputError: fewer than three sizes, or a time that is not above 0.
+      InputError: fewer than four sizes, or a time that is not above 0.
     """
     from scipy.optimize import nnls
 
     times = np.asarray(seconds, dtype=float)
-    if len(times) < 3 or not (times > 0).all():
-        raise InputError("a fit needs three or more sizes, and times above 0")
+    if len(times) < 4 or not (times > 0).all():
+        raise InputError("a fit needs four or more sizes, and times above 0")
     # Divided by the time, so that a small step counts as much as a large one.
     rows = np.array([work(size) for size in sizes]) / times[:, None]
     scale = rows.max(axis=0)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -75,7 +76,7 @@ def _wire(ax: Axes, kept: Wires) -> None:
             ax.plot([column] * 2, [top, node], color=INK, linewidth=1.2, zorder=1)
         name = {0: "k−2", 1: "k−1"}.get(node, str(node))
         ax.plot(column, node, "o", color="white", markeredgecolor=INK, markersize=17)
-        look = {"ha": "center", "va": "center", "fontsize": 7.5}
+        look: Any = {"ha": "center", "va": "center", "fontsize": 7.5}
         ax.annotate(name, (column, node), color=INK, **look)
     for source, target, operation in kept:
         colour = operation_colour(operation)
