@@ -245,7 +245,7 @@ def my_round(function: Function) -> Check:
 
 
 def my_steps(function: Function) -> Check:
-    """Check the exercise ``ex-steps``: function(pictures, batch, epochs, bilevel).
+    """Check the exercise ``ex-search-steps``: function(pictures, batch, epochs, bilevel).
 
     The answer takes whole batches off the pictures until too few are left.
     """
@@ -272,7 +272,7 @@ def my_steps(function: Function) -> Check:
 
 
 def my_interval(function: Function) -> Check:
-    """Check the exercise ``ex-interval``: function(write, between), Eq. (eq-interval).
+    """Check the exercise ``ex-checkpoint-interval``: function(write, between), Eq. (eq-interval).
 
     The answer looks for the least waste, Eq. (eq-waste), among many intervals.
     """
