@@ -245,9 +245,10 @@ def my_round(function: Function) -> Check:
 
 
 def my_steps(function: Function) -> Check:
-    """Check the exercise ``ex-search-steps``: function(pictures, batch, epochs, bilevel).
+    """Check the exercise ``ex-search-steps``.
 
-    The answer takes whole batches off the pictures until too few are left.
+    function(pictures, batch, epochs, bilevel), Eq. (eq-search-hours). The answer takes
+    whole batches off the pictures until too few are left.
     """
 
     def answer(pictures: int, batch: int, epochs: int, bilevel: bool) -> float:
@@ -272,9 +273,10 @@ def my_steps(function: Function) -> Check:
 
 
 def my_interval(function: Function) -> Check:
-    """Check the exercise ``ex-checkpoint-interval``: function(write, between), Eq. (eq-interval).
+    """Check the exercise ``ex-checkpoint-interval``: function(write, between).
 
-    The answer looks for the least waste, Eq. (eq-waste), among many intervals.
+    Eq. (eq-interval). The answer looks for the least waste, Eq. (eq-waste), among many
+    intervals.
     """
 
     def answer(write: float, between: float) -> float:
