@@ -7,6 +7,10 @@
 - ``path``: for methods that sample one operation an edge. Nothing but the drawn
   operations, and gradients of nothing else.
 - ``floor``: the convolutions of the fast step, and nothing else.
+
+Of a sample, the fast step gives what was not drawn a gradient of 0, so that momentum
+and weight decay still move it. For ``reference`` and ``path`` it has no gradient, and
+stays as it is.
 """
 
 from collections.abc import Callable, Iterator

@@ -1,9 +1,10 @@
 """Checks for the exercises of the book: pass, or see the case that fails.
 
-A check calls the reader's function on many cases and compares each result with a
-slower or independent answer. It never raises because of the reader's function; it
-returns a :class:`Check`, which a notebook shows as text and which is true if all
-cases passed.
+A check calls the reader's function on many cases and compares each result with the
+right answer. That is the package's own function, which has tests of its own, or the
+same quantity computed another way; each check says which. It never raises because of
+the reader's function; it returns a :class:`Check`, which a notebook shows as text and
+which is true if all cases passed.
 """
 
 from __future__ import annotations
@@ -85,8 +86,8 @@ def compare(
         right = np.asarray(answer(**case), dtype=np.float64)
         try:
             got = np.asarray(yours, dtype=np.float64)
-        except (TypeError, ValueError):
-            lines = [f"returned  {yours!r}, which is not an array of numbers"]
+        except Exception:  # whatever the reader's object does when it is read
+            lines = [f"returned  {written(yours)}, which is not an array of numbers"]
             return _failure(name, count, case, lines, hint)
         if got.shape != right.shape:
             lines = [f"returned  shape {got.shape}, but {right.shape} is right"]
@@ -95,6 +96,14 @@ def compare(
         if not close.all():
             return _failure(name, count, case, _table(got, right, close), hint)
     return Check(True, f"Passed: {name} is right on all {count} cases.")
+
+
+def written(value: Any) -> str:
+    """``repr`` of an object, or its type if its ``repr`` raises."""
+    try:
+        return repr(value)
+    except Exception:
+        return f"an object of type {type(value).__name__}"
 
 
 def _failure(name: str, count: int, case: Case, lines: list[str], hint: str) -> Check:
@@ -148,7 +157,10 @@ def _rows(seed: int, count: int = 60, size: float = 3.0) -> Iterable[Case]:
 
 
 def my_eg_step(function: Function) -> Check:
-    """Check the exercise ``ex-eg``: function(theta, grad, lr), Eq. (eq-eg-step)."""
+    """Check the exercise ``ex-eg``: function(theta, grad, lr), Eq. (eq-eg-step).
+
+    The answer is the package's ``eg_step``.
+    """
 
     def answer(theta: Any, grad: Any, lr: float) -> Any:
         return eg_step(theta, grad, lr)
@@ -175,7 +187,10 @@ def my_logit_gradient(function: Function) -> Check:
 
 
 def my_project(function: Function) -> Check:
-    """Check the exercise ``ex-project``: function(v), Eq. (eq-project)."""
+    """Check the exercise ``ex-project``: function(v), Eq. (eq-project).
+
+    The answer is the package's ``project``.
+    """
     rng = np.random.default_rng(2)
     cases = [{"v": np.array([0.9, 0.5, -0.4])}, {"v": np.array([7.0])}]
     cases += [
@@ -189,7 +204,8 @@ def my_project(function: Function) -> Check:
 def my_safe_step(function: Function) -> Check:
     """Check the exercise ``ex-safe``: function(theta, grad, lr, floor), Eq. (eq-floor).
 
-    Ordinary gradients come first, then gradients whose exponential overflows.
+    The answer is the package's ``eg_step`` with its floor. Ordinary gradients come
+    first, then gradients whose exponential overflows.
     """
 
     def answer(theta: Any, grad: Any, lr: float, floor: float) -> Any:

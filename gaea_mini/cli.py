@@ -12,13 +12,10 @@ from typing import Any, NoReturn
 
 import gaea_mini
 from gaea_mini.cli_benchmark import add_benchmark
-from gaea_mini.cli_search import (
-    HelpWithDefaults,
-    add_search,
-    add_table,
-    require_writable,
-)
+from gaea_mini.cli_lists import run_methods, run_spaces
+from gaea_mini.cli_search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_apart, require_writable
 
 EPILOG = """examples:
   python -m gaea_mini search --preset tiny --out run.json
@@ -72,7 +69,7 @@ def build_parser() -> Parser:
     show.add_argument("records", nargs="+", type=Path, help="files written by search")
     show.add_argument(
         "--html",
-        type=Path,
+        type=a_file,
         required=True,
         help="the page to write: one file with the player, needs no network",
     )
@@ -153,39 +150,17 @@ def run_show(options: argparse.Namespace) -> None:
     from gaea_mini.search import Run
     from gaea_mini.show import write_page
 
+    records = {f"record {number}": p for number, p in enumerate(options.records, 1)}
+    require_apart({"--html": options.html}, records)
     require_writable(options.html)
     runs = [Run.load(path).to_dict() for path in options.records]
     write_page(runs, options.html)
     print(f"written to {options.html}")
 
 
-def run_methods(options: argparse.Namespace) -> None:
-    """List the methods with their parts and default steps."""
-    from gaea_mini.search import METHODS, method
-    from gaea_mini.search.method import SOURCES
-
-    for name in METHODS:
-        built = method(name)
-        print(f"{name}  ({SOURCES[name]})")
-        print(f"  relaxation  {built.relaxation}")
-        print(f"  update      {built.update}")
-        print(
-            f"  objective   {built.objective}, warm-up {built.warm_up:g} of the epochs"
-        )
-    print("objectives: bilevel (order 1 or 2), single-level (1 or 2 passes)")
-
-
-def run_spaces(options: argparse.Namespace) -> None:
-    """List the search spaces."""
-    from gaea_mini.supernet import SPACES
-
-    for name, where in SPACES.items():
-        print(f"{name:12} {where.size:6.6g} cells, {', '.join(where.operations)}")
-
-
 def run_records(options: argparse.Namespace) -> None:
     """Run recipes, resuming where they stopped."""
-    from gaea_mini import recipe_alone, recipe_ranking
+    from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex
     from gaea_mini.recipes import RECIPES, recipe_named
 
     kitchen = _kitchen(options)
@@ -195,11 +170,13 @@ def run_records(options: argparse.Namespace) -> None:
             kitchen.records, kitchen.cache, kitchen.cifar10
         ),
         recipe_ranking.NAME: lambda: recipe_ranking.cook_ranking(kitchen),
+        recipe_simplex.NAME: lambda: recipe_simplex.cook_simplex(kitchen.records),
     }
     names = options.names or [*RECIPES, *special]
     for name in names:
         if name not in special:
             recipe_named(name)
+    kitchen.make_folders()
     for name in names:
         special.get(name, partial(kitchen.cook, name))()
 

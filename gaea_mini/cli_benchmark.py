@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.cli_search import HelpWithDefaults, require_writable, short
+from gaea_mini.cli_search import HelpWithDefaults, short
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_apart, require_writable
 
 
 def add_benchmark(commands: Any) -> None:
@@ -67,6 +68,7 @@ def run_build(options: argparse.Namespace) -> None:
     """Train every class with every seed, and write the table."""
     from gaea_mini.evaluate.benchmark import COMPACT, build
 
+    require_apart({"--out": options.out, "--journal": options.journal}, {})
     options.journal.parent.mkdir(parents=True, exist_ok=True)
     for path in (options.out, options.journal):
         require_writable(path)
@@ -106,9 +108,10 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 def run_verify(options: argparse.Namespace) -> None:
     """Train cells again; ends with an error if one is not what the table says."""
     from gaea_mini.evaluate import load_table
-    from gaea_mini.evaluate.verify import tolerance, verify
+    from gaea_mini.evaluate.verify import check_draw, tolerance, verify
 
     table = load_table(options.table)
+    check_draw(table, options.cells, options.seed, options.draw)
     allowed = tolerance(table, options.cells)
     wrong = 0
     print(f"tolerance {allowed:.2f} points, from the spread between seeds")
@@ -133,6 +136,8 @@ def run_show(options: argparse.Namespace) -> None:
 
     table = load_table(options.table)
     test = table.trained("test")
+    if options.top < 1:
+        raise InputError(f"--top is {options.top}; it must be 1 or more")
     if len(test) < 2 or len(table.seeds) < 2:
         raise InputError("this table has too few cells or seeds to tell noise apart")
     parts = components(test)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_apart, require_writable
 
 
 class HelpWithDefaults(argparse.ArgumentDefaultsHelpFormatter):
@@ -57,7 +58,8 @@ def add_search(commands: Any) -> None:
         "--warm-up",
         type=float,
         metavar="PART",
-        help="part of the epochs, at the start, in which only the weights move",
+        help="part of the epochs, at the start, in which only the weights move; 0.2 "
+        "is what the GAEA paper gives PC-DARTS",
     )
     add(
         "--perturbation",
@@ -67,7 +69,9 @@ def add_search(commands: Any) -> None:
     add(
         "--curvature",
         action="store_true",
-        help="also record the largest eigenvalue of the Hessian in theta",
+        help="also record the eigenvalue of the Hessian in theta that is largest in "
+        "magnitude: up to 50 more passes after every epoch, each of which takes longer "
+        "than a step; not for rs-ws and enas",
     )
     add(
         "--data",
@@ -103,10 +107,10 @@ def add_search(commands: Any) -> None:
     )
     add("--seed", type=int, default=0, help="of everything random")
     add("--device", default="auto", help="'auto', 'cpu', 'cuda' or 'cuda:N'")
-    add("--out", type=Path, help="where the record goes (JSON)")
+    add("--out", type=a_file, help="where the record goes (JSON)")
     add(
         "--checkpoint",
-        type=Path,
+        type=a_file,
         help="file to continue from if it is there, and to write after every epoch",
     )
     add_table(search, required=False)
@@ -127,7 +131,7 @@ def add_search(commands: Any) -> None:
 
 def run_search(options: argparse.Namespace) -> None:
     """Search with a progress bar; write the record; say what was found."""
-    from gaea_mini.data import load
+    from gaea_mini.data import file_of, load
     from gaea_mini.evaluate import NasBench201
     from gaea_mini.search import search
     from gaea_mini.supernet import space
@@ -138,10 +142,17 @@ def run_search(options: argparse.Namespace) -> None:
         left_out = where.left_out
     where = where.without(*left_out)
     chosen, budget = _method(options), _budget(options)
-    device = _device(options.device)
-    for path in (options.out, options.checkpoint):
-        if path is not None:
-            require_writable(path)
+    parts, device = chosen.relaxation.partial, _device(options.device)
+    if budget.channels % parts:
+        raise InputError(
+            f"{chosen.name} sends 1/{parts} of the channels through the operations: "
+            f"give --channels a multiple of {parts}"
+        )
+    read = {"--data": file_of(options.data), "--nb201": options.nb201}
+    written = {"--out": options.out, "--checkpoint": options.checkpoint}
+    require_apart(written, read)
+    for path in filter(None, written.values()):
+        require_writable(path)
     table = NasBench201(options.nb201) if options.nb201 else None
     data = load(options.data, budget.size, budget.pictures)
     epochs = search(
@@ -166,6 +177,8 @@ def run_search(options: argparse.Namespace) -> None:
         f"of the mixture, {run.accuracy_rounded[-1]:.2f} % of the cell; "
         f"{run.seconds[-1]:.0f} s"
     )
+    if options.out is not None:
+        _save(run, options.out)  # whatever the table may still turn out to be
     if table is not None:
         if where.name == "nasbench201":
             run.truth = table.truth(run.genotype)
@@ -178,6 +191,7 @@ def run_search(options: argparse.Namespace) -> None:
             print(f"no true accuracy: the table is of nasbench201, not of {where.name}")
     if options.out is not None:
         _save(run, options.out)
+        print(f"record written to {options.out}")
 
 
 def _watch(epochs: Iterator[Any], total: int, title: str, out: Path | None) -> Any:
@@ -221,8 +235,15 @@ def _method(options: argparse.Namespace) -> Any:
         options.lr_theta,
         SingleLevel(options.passes) if single else None,
     )
-    if options.lr_theta is not None and isinstance(built.update, Frozen):
-        raise InputError(f"{built.name} takes no steps in theta: leave --lr-theta out")
+    for option, given in {
+        "--lr-theta": options.lr_theta is not None,
+        "--warm-up": options.warm_up is not None,
+        "--curvature": options.curvature,
+    }.items():
+        if given and isinstance(built.update, Frozen):
+            raise InputError(
+                f"{built.name} takes no steps in theta: leave {option} out"
+            )
     if single and options.order is not None:
         raise InputError("--order is of --objective bilevel: leave it out")
     if not single and options.passes != 2:
@@ -235,8 +256,8 @@ def _method(options: argparse.Namespace) -> Any:
         if built.objective.order == 2:
             raise InputError(f"{built.name} is of order 2 already: leave --order out")
         changes["objective"] = replace(built.objective, order=options.order)
-    given = {name: value for name, value in changes.items() if value is not None}
-    return replace(built, **given)
+    new = {name: value for name, value in changes.items() if value is not None}
+    return replace(built, **new)
 
 
 def _budget(options: argparse.Namespace) -> Any:
@@ -256,18 +277,18 @@ def _device(name: str) -> str:
     """A device that is really there."""
     import torch
 
+    from gaea_mini.search.precision import device_named
+
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
-    if not re.fullmatch(r"cpu|cuda(:\d+)?", name):
-        raise InputError(f"no device {name!r}; take auto, cpu, cuda or cuda:N")
-    if name != "cpu" and not torch.cuda.is_available():
-        raise InputError(f"--device {name}: no CUDA device here; take --device cpu")
-    try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise InputError(f"--device {name}: {reason}; take auto, cpu or cuda") from None
-    return name
+    return str(device_named(name))
+
+
+def a_file(text: str) -> Path:
+    """The path of a file, for argparse; an empty one would be the working folder."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a file")
+    return Path(text)
 
 
 def add_table(parser: argparse.ArgumentParser, required: bool) -> None:
@@ -282,19 +303,6 @@ def add_table(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
-def require_writable(path: Path) -> None:
-    """Make sure, before hours of work, that a file can be written at ``path``."""
-    try:
-        if path.is_dir():
-            raise InputError(f"cannot write {path}: it is a folder; name a file")
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as error:
-        raise InputError(
-            f"cannot write {path}: {error.strerror}; choose another place"
-        ) from None
-
-
 def _save(run: Any, path: Path) -> None:
     """Write the record; if the place fails now, keep it in the temporary folder."""
     try:
@@ -305,7 +313,6 @@ def _save(run: Any, path: Path) -> None:
         raise InputError(
             f"cannot write {path}: {error.strerror}; the record is in {spare}"
         ) from None
-    print(f"record written to {path}")
 
 
 def short(arch: str) -> str:

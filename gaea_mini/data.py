@@ -79,11 +79,11 @@ def load(
     >>> load("fashion", size=14, pictures=100).x.shape
     (100, 14, 14, 1)
     """
-    if source in TORCHVISION:
+    path = file_of(source)
+    if path is None:
         arrays, digest = _from_torchvision(source), None
         name = source
     else:
-        path = SAMPLE if source == "fashion" else Path(source)
         expected = SAMPLE_SHA256 if source == "fashion" else sha256
         arrays, digest = _from_npz(path, expected)
         name = "fashion" if source == "fashion" else path.stem
@@ -114,12 +114,20 @@ def load(
     )
 
 
+def file_of(source: str) -> Path | None:
+    """The file that ``load`` reads for a source; None where torchvision has it."""
+    if source in TORCHVISION:
+        return None
+    return SAMPLE if source == "fashion" else Path(source)
+
+
 def resize(x: np.ndarray, size: int) -> np.ndarray:
     """Pictures (N, H, W, C) at size x size; a new pixel is the mean over its area."""
     if not 1 <= size <= min(x.shape[1:3]):
         raise InputError(
             f"size {size}: pictures are {x.shape[1]}x{x.shape[2]} pixels and can only "
-            "be made smaller"
+            f"be made smaller; give larger ones (--data cifar10 has 32) or --size "
+            f"{min(x.shape[1:3])}"
         )
     rows, columns = _area_means(x.shape[1], size), _area_means(x.shape[2], size)
     if size == x.shape[1] == x.shape[2]:
@@ -163,8 +171,8 @@ def _from_npz(path: Path, expected: str | None) -> tuple[dict[str, np.ndarray], 
         sizes = [
             len(arrays[name]) for name in ("x_train", "y_train", "x_test", "y_test")
         ]
-    except DAMAGE as error:
-        raise InputError(f"{path} is not a .npz, or it is damaged: {error}") from None
+    except DAMAGE:
+        raise InputError(f"{path} is not a .npz, or it is damaged") from None
     except KeyError:
         raise InputError(
             f"{path} needs the arrays x_train, y_train, x_test and y_test"

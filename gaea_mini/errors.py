@@ -1,4 +1,8 @@
-"""The one exception for input that a person can put right."""
+"""The one exception for input that a person can put right, and checks of numbers."""
+
+from typing import Any
+
+LARGEST = 1e38  # float32 goes no further
 
 
 class InputError(ValueError):
@@ -13,3 +17,40 @@ class InputError(ValueError):
     Traceback (most recent call last):
     gaea_mini.errors.InputError: lr is 0: give a step size above 0, for example 0.1
     """
+
+
+def require_range(
+    name: str, value: Any, end: float = LARGEST, above: bool = False
+) -> None:
+    """Refuse what is not a number from 0 to below ``end``; ``above`` refuses 0 too."""
+    try:
+        good = 0 <= value < end and (value != 0 or not above)
+    except TypeError:
+        good = False
+    if not good:
+        least = "above 0" if above else "0 or more"
+        raise InputError(f"{name} is {value!r}; it must be {least}, and below {end:g}")
+
+
+def require_positive(name: str, value: Any) -> None:
+    """Refuse a step size, or the like, that is not a positive number."""
+    require_range(name, value, above=True)
+
+
+def require_whole(name: str, value: Any, least: int = 1) -> None:
+    """Refuse what is not an ``int`` of ``least`` or more."""
+    if type(value) is not int or value < least:
+        raise InputError(
+            f"{name} is {value!r}; it must be {least} or more, a whole number"
+        )
+
+
+def excerpt(given: object, most: int = 60) -> str:
+    """What was given, as Python writes it; of a long text the middle is left out.
+
+    >>> excerpt("abcdefghijklmnop", most=10)
+    "'abcde...lmnop'"
+    """
+    if not isinstance(given, str) or len(given) <= most:
+        return repr(given)
+    return repr(f"{given[: most // 2]}...{given[-(most // 2) :]}")

@@ -17,7 +17,7 @@ import numpy as np
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
-from gaea_mini.files import write_atomically
+from gaea_mini.files import require_folder, write_atomically
 from gaea_mini.recipes import Recipe, recipe_named
 from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, method, search
 from gaea_mini.search.loop import describe
@@ -52,6 +52,15 @@ class Kitchen:
         if self.jobs < 1:
             raise InputError(f"jobs is {self.jobs}; it must be 1 or more")
 
+    def make_folders(self) -> None:
+        """Make both folders, before any search.
+
+        Raises:
+          InputError: one cannot be made, or nothing can be written there.
+        """
+        require_folder(self.records, "--records")
+        require_folder(self.cache, "--cache")
+
     def cook(self, name: str, say: Callable[[str], None] = print) -> Path:
         """Run what is missing of a recipe and write its record."""
         recipe = recipe_named(name)
@@ -59,6 +68,7 @@ class Kitchen:
             raise InputError(
                 f"recipe {name} needs the table of NAS-Bench-201: give --nb201 FILE"
             )
+        self.make_folders()
         table = NasBench201(self.nb201) if self.nb201 else None
         runs: list[Run] = []
         choices: list[dict[str, Any]] = []
@@ -67,10 +77,8 @@ class Kitchen:
                 if method_name in recipe.borrowed:
                     origin, owner = recipe.borrowed[method_name]
                     before = choices if origin == name else self.choices_of(origin)
-                    choice = {
-                        **chosen_of(owner, before, origin),
-                        "method": method_name,
-                    }
+                    lent = chosen_of(owner, before, origin)
+                    choice = taken_over(method_name, objective, lent, origin)
                 elif method_name in recipe.tuning.grids:
                     choice = self._choose(recipe, method_name, objective, say)
                 else:
@@ -93,7 +101,6 @@ class Kitchen:
             "steps": choices,
             "runs": [run.to_dict() for run in runs],
         }
-        self.records.mkdir(parents=True, exist_ok=True)
         path = self.records / f"{name}.json"
         write_atomically(path, (json.dumps(record) + "\n").encode())
         say(f"{name}: written to {path}")
@@ -207,6 +214,17 @@ def no_choice(name: str, objective: str) -> dict[str, Any]:
         "seeds": [],
         "scores": [],
         "chosen": method(name).update.lr,
+    }
+
+
+def taken_over(
+    name: str, objective: str, lent: dict[str, Any], recipe: str
+) -> dict[str, Any]:
+    """In place of a choice, for a method that uses the step chosen in a recipe."""
+    return {
+        **no_choice(name, objective),
+        "rule": f"taken over from {recipe}, method {lent['method']}",
+        "chosen": lent["chosen"],
     }
 
 

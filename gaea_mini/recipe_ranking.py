@@ -78,7 +78,8 @@ def cook_ranking(
         "about": ABOUT,
         "table": {"name": truth.name, "sha256": truth.sha256},
         "pictures": PICTURES,
-        # No score can agree with a truth better than the truth with itself.
+        # What one training agrees with another: a yardstick, not a bound, as scores are
+        # compared with the mean of all seeds.
         "ceiling": [
             round(kendall(by_seed[:, a], by_seed[:, b]), 4)
             for a, b in combinations(range(by_seed.shape[1]), 2)

@@ -9,7 +9,9 @@ Steps are chosen on seeds from 100 on, by the accuracy of the rounded supernet o
 held-out search data, never by a table; results are reported on seeds 0, 1, 2, ... One
 rule serves all methods of a recipe, ``Tuning``: a few steps upwards, on two tuning
 seeds each; the best two on all tuning seeds; the grid goes on upwards while its last
-value is the best. So methods may try different numbers of steps; the record lists them.
+value is the best, up to ``most`` values. So methods may try different numbers of steps,
+and a step that is the last of ``most`` values may not be the best there is; the record
+lists them.
 """
 
 from collections.abc import Mapping
@@ -181,7 +183,7 @@ RECIPES = {
     ),
 }
 # What is not made of searches alone; each has a module, recipe_NAME.
-OTHERS = ("alone_cifar10", "compact_ranking")
+OTHERS = ("alone_cifar10", "compact_ranking", "simplex_theory")
 
 
 def recipe_named(name: str) -> Recipe:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
-from gaea_mini.checks import Case, Check, Function, compare
+from gaea_mini.checks import Case, Check, Function, compare, written
 from gaea_mini.simplex import eg_step
 
 
@@ -33,12 +34,25 @@ def my_skips(function: Function) -> Check:
 
 
 def my_gaea(function: Function) -> Check:
-    """Check the exercise ``ex-gaea``: function(method, lr), Eq. (eq-gaea)."""
-    from gaea_mini.search import Bilevel, SingleLevel, darts, darts_sgd, gaea
+    """Check the exercise ``ex-gaea``: function(method, lr), Eq. (eq-gaea).
+
+    Every field of the method is compared, and so are the fields of its parts.
+    """
+    from gaea_mini.search import (
+        Bilevel,
+        Method,
+        SingleLevel,
+        darts,
+        darts_sgd,
+        gaea,
+        gdas,
+        pc_darts,
+    )
 
     name = getattr(function, "__name__", "your function")
     methods = [darts(), darts(3e-3, SingleLevel()), darts_sgd(1.0, SingleLevel(1))]
-    methods += [darts_sgd(0.3, Bilevel())]
+    methods += [darts_sgd(0.3, Bilevel()), pc_darts(), gdas()]
+    methods += [replace(darts(), warm_up=0.2, perturbation=0.1)]
     cases = [(method, lr) for method in methods for lr in (0.1, 0.7)]
     for count, (method, lr) in enumerate(cases, start=1):
         right = gaea(method, lr)
@@ -46,10 +60,6 @@ def my_gaea(function: Function) -> Check:
         shown += [f"  lr        {lr}"]
         try:
             yours = function(method, lr)
-            pairs = [
-                (part, getattr(yours, part), getattr(right, part))
-                for part in ("relaxation", "update", "objective")
-            ]
         except NotImplementedError:
             return Check(
                 False, f"Not done yet: {name} still raises NotImplementedError."
@@ -57,12 +67,28 @@ def my_gaea(function: Function) -> Check:
         except Exception as error:
             shown += [f"  raised    {type(error).__name__}: {error}"]
             return Check(False, "\n".join(shown))
-        wrong = [pair for pair in pairs if pair[1] != pair[2]]
-        for part, got, wanted in wrong:
-            shown += [f"  {part}", f"    yours   {got}", f"    right   {wanted}"]
+        if type(yours) is not Method:
+            shown += [f"  returned  {written(yours)}, which is not a Method"]
+            return Check(False, "\n".join(shown))
+        wrong = False
+        for field in fields(Method):
+            got = getattr(yours, field.name, None)
+            wanted = getattr(right, field.name)
+            if not _same(got, wanted):
+                wrong = True
+                shown += [f"  {field.name}", f"    yours   {written(got)}"]
+                shown += [f"    right   {wanted}"]
         if wrong:
             return Check(False, "\n".join(shown))
     return Check(True, f"Passed: {name} is right on all {len(cases)} cases.")
+
+
+def _same(got: Any, wanted: Any) -> bool:
+    """Equal and of one type; an object that cannot be compared is not equal."""
+    try:
+        return type(got) is type(wanted) and bool(got == wanted)
+    except Exception:
+        return False
 
 
 def my_steps_back(function: Function) -> Check:

@@ -135,6 +135,16 @@ def test_a_failing_case_can_be_run_again_from_what_is_shown() -> None:
     np.testing.assert_allclose(steps_uphill(theta, grad, lr), np.float64(shown), 1e-4)
 
 
+class Unreadable:
+    """Raises whatever is asked of it."""
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise RuntimeError("no numbers here")
+
+    def __repr__(self) -> str:
+        raise RuntimeError("no words either")
+
+
 CASES = [{"x": np.array([1.0, 2.0])}]
 
 
@@ -145,6 +155,7 @@ CASES = [{"x": np.array([1.0, 2.0])}]
         (lambda x: x[:1], "shape (1,), but (2,) is right"),
         (lambda x: "two", "returned  'two', which is not an array of numbers"),
         (lambda x: None, "shape (), but (2,) is right"),
+        (lambda x: Unreadable(), "returned  an object of type Unreadable, which is"),
         (lambda x: x * np.nan, "<-- differs"),
         (lambda y: y, "raised    TypeError"),
     ],

@@ -184,7 +184,8 @@ def test_every_method_with_every_objective(run, tmp_path, method, objective):
     file = tmp_path / "run.json"
     # Four channels, so that a quarter of them can be mixed.
     options = ("--method", method, "--objective", *objective, "--channels", 4)
-    options += ("--warm-up", 0)
+    if method != "rs-ws":  # its theta always rests
+        options += ("--warm-up", 0)
     answer = run(*SMALL, *options, "--epochs", 1, "--out", file)
     if method == "rs-ws":
         assert answer.status == 2
@@ -306,7 +307,12 @@ def test_methods_and_spaces_are_listed(run):
     methods, spaces = run("methods"), run("spaces")
     assert methods.status == spaces.status == 0
     for name in METHODS:
-        assert re.search(rf"^{name} ", methods.out, re.MULTILINE)
+        (part,) = re.findall(rf"^{name}  .*\n(?:  .*\n)+", methods.out, re.MULTILINE)
+        step = f"  step        {search.method(name).update.lr:g} ("
+        assert (step in part) != (name == "rs-ws"), part
+    assert "none: it takes no step, because cells are drawn" in methods.out
+    assert "(4096 without none), 1 kind of cell x 6 edges" in spaces.out
+    assert "2 kinds of cell x 14 edges  (Liu, Simonyan" in spaces.out
     for name, size in (("compact", 729), ("nasbench201", 15625)):
         assert re.search(rf"^{name} +{size} cells", spaces.out, re.MULTILINE)
     assert (
@@ -400,7 +406,7 @@ WRONG = {
     ),
     "half precision in the second order": (
         "which bfloat16 rounds away; take float32",
-        *(*SMALL, "--order=2", "--precision=bfloat16"),
+        *(*SMALL, "--method=darts", "--order=2", "--precision=bfloat16"),
     ),
     "nothing to skip": (
         "gdas draws one operation an edge and computes no other",
@@ -433,7 +439,7 @@ WRONG = {
     "batch": ("batch is 0; it must be 1 or more", *SMALL, "--batch=0"),
     "size 0": ("size is 0; it must be 1 or more", *SMALL, "--size=0"),
     "size too large": ("size 29: pictures are 28x28", *SMALL, "--size=29"),
-    "no pictures": ("; 0 were asked for", *SMALL, "--pictures=0"),
+    "no pictures": ("pictures is 0; it must be 1 or more", *SMALL, "--pictures=0"),
     "too many pictures": ("; 99999 were asked for", *SMALL, "--pictures=99999"),
     "too few pictures": ("10 pictures", *SMALL, "--pictures=10"),
     "one picture a batch": ("100 pictures", *SMALL, "--batch=1"),
@@ -443,11 +449,63 @@ WRONG = {
         "--data=nowhere.npz",
     ),
     "no such table": ("no table nowhere; the README", *SMALL, "--nb201=nowhere"),
-    "device": ("no device 'abacus'; take auto, cpu", *SMALL, "--device=abacus"),
-    "device of torch": ("no device 'meta'; take auto, cpu", *SMALL, "--device=meta"),
+    "device": ("no device 'abacus'; take cpu", *SMALL, "--device=abacus"),
+    "device of torch": ("no device 'meta'; take cpu", *SMALL, "--device=meta"),
     "no records to show": ("required: records, --html", "show"),
     "no page to write": ("required: --html", "show", "run.json"),
     "no table for a lookup": ("required: --nb201", "lookup", "3"),
+    "no name for the record": ("--out: it is empty; name a file", *SMALL, "--out="),
+    "lr of theta at the bound": ("and below 1e[+]38", *SMALL, "--lr-theta=1e38"),
+    "partial channels": (
+        "pc-darts sends 1/4 of the channels .*: give --channels a multiple of 4",
+        *(*SMALL, "--method=pc-darts", "--channels=6"),
+    ),
+    "batch too large": (
+        "; give more pictures or a batch of 2 to 40",
+        *SMALL,
+        "--batch=41",
+    ),
+    "channels beyond memory": (
+        "no supernet of 1000000000000000 channels and 1 cells can be built here",
+        *(*SMALL, "--channels=1000000000000000"),
+    ),
+    "preset without pictures": (
+        "give larger ones .--data cifar10 has 32. or --size 28",
+        *(*SMALL, "--preset=gpu", "--channels=2"),
+    ),
+    "order of samples": (
+        "gdas: the second-order gradient .*; use order 1",
+        *(*SMALL, "--method=gdas", "--order=2"),
+    ),
+    "order of gaea": ("GAEA has no second order; use order 1", *SMALL, "--order=2"),
+    "gaea of the second order": (
+        "GAEA has no second order; use order 1",
+        *(*SMALL, "--method=gaea-darts-2nd"),
+    ),
+    "gaea of another update": (
+        "gaea-darts-sgd would be gaea-darts",
+        *(*SMALL, "--method=gaea-darts-sgd"),
+    ),
+    "gaea of a projection": (
+        "gaea-darts-projected would be gaea-darts",
+        *(*SMALL, "--method=gaea-darts-projected"),
+    ),
+    "warm-up of nothing": (
+        "rs-ws takes no steps in theta: leave --warm-up out",
+        *(*SMALL[:-2], "--method=rs-ws", "--warm-up=0.5"),
+    ),
+    "curvature of nothing": (
+        "rs-ws takes no steps in theta: leave --curvature out",
+        *(*SMALL[:-2], "--method=rs-ws", "--curvature"),
+    ),
+    "curvature of a controller": (
+        "enas moves no theta by a gradient of the loss; leave it out",
+        *(*SMALL, "--method=enas", "--curvature"),
+    ),
+    "a controller that blows up": (
+        "probabilities are not finite numbers; lower lr_theta",
+        *(*SMALL, "--method=enas", "--lr-theta=1e30"),
+    ),
     "unknown recipe": ("no recipe 'soup'; there are", "records", "soup"),
     "no jobs": ("jobs is 0; it must be 1 or more", "records", "--jobs=0"),
 }
@@ -469,7 +527,7 @@ def test_bad_input_gets_one_line_and_status_2(refused, tmp_path, monkeypatch, ca
 def test_cuda_without_cuda(refused, monkeypatch, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     refused(
-        f"--device {device}: no CUDA device here; take --device cpu",
+        f"device {device}: no CUDA device here; take cpu",
         *SMALL,
         "--device",
         device,
@@ -548,7 +606,8 @@ def test_damaged_pictures(refused, tmp_path):
         "empty.npz": b"",
     }.items():
         (tmp_path / name).write_bytes(damaged)
-        refused(f"{name} is not a .npz", *SMALL, "--data", tmp_path / name)
+        pattern = f"{name} is not a .npz, or it is damaged$"
+        refused(pattern, *SMALL, "--data", tmp_path / name)
 
 
 def test_a_sample_with_a_wrong_hash(refused, tmp_path, monkeypatch):
@@ -559,6 +618,58 @@ def test_a_sample_with_a_wrong_hash(refused, tmp_path, monkeypatch):
     (tmp_path / "sample.npz").write_bytes(content)
     monkeypatch.setattr(data, "SAMPLE", tmp_path / "sample.npz")
     refused("has sha256 .*, not .*fetch it again", *SMALL)
+
+
+def test_what_is_read_is_never_written(run, refused, tmp_path, made_up_table):
+    record, link = tmp_path / "run.json", tmp_path / "link"
+    assert run(*SMALL, "--epochs", 1, "--out", record).status == 0
+    link.symlink_to(record)
+    table = tmp_path / "table.csv.gz"
+    table.write_bytes(made_up_table.read_bytes())
+    for other in (record, link):
+        refused("record 1 and --html are one file", "show", record, "--html", other)
+        refused("--data and --out are", *SMALL, "--data", record, "--out", other)
+    refused("--nb201 and --out are", *SMALL, "--nb201", table, "--out", table)
+    both = ("--out", tmp_path / "new", "--checkpoint", tmp_path / "new")
+    refused("--out and --checkpoint are one file", *SMALL, *both)
+    both = ("--out", tmp_path / "new", "--journal", tmp_path / "new")
+    refused("--out and --journal are one file", "benchmark", "build", *both)
+
+
+@pytest.mark.parametrize("option", ["--records", "--cache"])
+def test_folders_are_looked_at_before_any_search(
+    refused, tmp_path, monkeypatch, option
+):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("gaea_mini.kitchen.search", None)
+    (tmp_path / "plain").write_text("x")
+    for place, reason in (("plain", "it is a file"), ("plain/deeper", "Not a dir")):
+        pattern = f"{option} {place}: {reason}"
+        refused(pattern, "records", "compact_fashion", option, place)
+
+
+def test_a_table_without_a_column(refused, tmp_path, made_up_table):
+    lines = gzip.decompress(made_up_table.read_bytes()).decode()
+    poor = tmp_path / "poor.csv"
+    poor.write_text(lines.replace("in16_test_200", "in16", 1))
+    pattern = "poor.csv has no column in16_test_200; the README"
+    refused(pattern, "lookup", "3", "--nb201", poor)
+    refused(pattern, *SMALL, "--space=nasbench201", "--nb201", poor)
+
+
+def test_the_record_is_there_before_the_table_is_asked(
+    run, tmp_path, monkeypatch, made_up_table
+):
+    from gaea_mini.evaluate import NasBench201
+
+    def fail(*_):
+        raise InputError("the table cannot say")
+
+    monkeypatch.setattr(NasBench201, "truth", fail)
+    file = tmp_path / "run.json"
+    options = ("--space", "nasbench201", "--nb201", made_up_table, "--out", file)
+    answer = run(*SMALL, *options)
+    assert answer.status == 2 and Run.load(file).epoch == 2
 
 
 def test_damaged_tables(refused, tmp_path, made_up_table):
@@ -574,7 +685,8 @@ def test_damaged_tables(refused, tmp_path, made_up_table):
         file.write_bytes(damaged)
         refused(f"{name} is truncated", "lookup", "3", "--nb201", file)
         refused(f"{name} is truncated", *SMALL, "--nb201", file)
-    refused("cannot read", "lookup", "3", "--nb201", tmp_path)
+    refused("cannot read .*: Is a dir[a-z]*$", "lookup", "3", "--nb201", tmp_path)
+    refused("cannot read .*: Is a dir", "show", tmp_path, "--html", tmp_path / "x")
 
 
 @pytest.mark.parametrize(
@@ -586,6 +698,7 @@ def test_damaged_tables(refused, tmp_path, made_up_table):
         ("-1", "no cell '-1'"),
         ("15625", "no cell '15625'"),
         ("best", "no cell 'best'"),
+        ("|skip_connect~0" * 40, r"malformed arch string '.{30}[.]{3}.{30}'; write"),
     ],
 )
 def test_a_cell_that_there_is_not(refused, made_up_table, cell, pattern):
@@ -611,10 +724,23 @@ def test_damaged_records(run, refused, tmp_path):
     whole = json.loads(content)
     damaged = {
         "is not JSON, or it is truncated": content[:300],
-        "is not the record of one run": json.dumps([whole]),
-        "not the record of a run": json.dumps({"runs": [whole]}),
+        "run.json is not a record that search wrote": json.dumps([whole]),
+        "not a record that search wrote: it holds many": json.dumps({"runs": [whole]}),
         "differ in length": json.dumps({**whole, "theta": whole["theta"][:1]}),
         "of a wrong kind": json.dumps({**whole, "seconds": ["a", "b"]}),
+        "run.json: not a record that search wrote$": "{}",
+        "run.json: not a record that search wrote(?#)": json.dumps({"foo": 1}),
+        "run.json: not a record .* no number": content.replace("0.33333", "NaN", 1),
+        "run.json: not a record .* wrong kind or": json.dumps(
+            {**whole, "eigenvalue": ["a", "b"]}
+        ),
+        "run.json: not a record .* a wrong kind or": json.dumps(
+            {**whole, "edge_weights": [3, 4]}
+        ),
+        "run.json: not a record .* of a wrong kind or": json.dumps(
+            {**whole, "computed": [None, None]}
+        ),
+        "lengths|differ in length": json.dumps({**whole, "skipped_steps": []}),
         "not on the simplex": content.replace("0.33333", "0.93333", 1),
         "has no operations": json.dumps({**whole, "config": {}}),
         "config.edges must be pairs": json.dumps(

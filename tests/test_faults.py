@@ -157,7 +157,14 @@ def test_stopping_with_ctrl_c_leaves_a_checkpoint_that_is_whole(tmp_path, capsys
     file = tmp_path / "c.pt"
     # Long enough not to be over before the signal arrives.
     endless = (*SMALL, "--epochs", "5000", "--seed", "4")
-    process = command(*endless, "--checkpoint", file, start_new_session=True)
+    process = command(
+        *endless,
+        "--checkpoint",
+        file,
+        start_new_session=True,
+        # A shell starts its background jobs deaf to Ctrl-C, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 300
     while not file.exists():
         assert process.poll() is None and time.monotonic() < deadline

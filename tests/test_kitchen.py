@@ -13,6 +13,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.kitchen import Kitchen
 from gaea_mini.recipes import COARSE, FAMILY, FINE, RECIPES, Recipe
 from gaea_mini.search import METHODS, PRESETS, Run, SingleLevel, method
+from gaea_mini.show.records import taken_over
 from gaea_mini.supernet import space
 
 TINY = replace(
@@ -95,7 +96,8 @@ def test_grids_rise_evenly_from_the_published_steps(tuning):
             assert b / a == pytest.approx(factor, rel=0.1)
 
 
-def test_rivals_of_gaea_try_no_fewer_steps_than_it_does():
+def test_the_grids_of_rivals_of_gaea_begin_no_shorter():
+    """How many steps were tried in the end: ``test_records.py``."""
     for tuning in (FINE, COARSE):
         for name, grid in tuning.grids.items():
             ours = tuning.grids.get(f"gaea-{name}", grid)
@@ -226,8 +228,19 @@ def test_steps_that_another_recipe_chose_are_used_as_they_are(tmp_path, monkeypa
     oven.done.clear()
     kitchen = Kitchen(tmp_path / "records", tmp_path / "cache", jobs=1)
     record = json.loads(kitchen.cook("follower", quiet).read_text())
-    assert record["steps"] == before
     chosen = {choice["method"]: choice["chosen"] for choice in before}
+    assert record["steps"] == [
+        {
+            "method": name,
+            "objective": "single-level",
+            "rule": f"taken over from test, method {name}",
+            "seeds": [],
+            "scores": [],
+            "chosen": step,
+        }
+        for name, step in chosen.items()
+    ]
+    assert all(map(taken_over, record["steps"])) and not any(map(taken_over, before))
     assert oven.done == [
         (name, chosen[name], seed) for name in chosen for seed in range(10)
     ]
@@ -266,7 +279,10 @@ def test_a_method_borrows_within_its_recipe_and_a_frozen_one_has_no_step(
     record = oven.cook(tmp_path)
     first, second, frozen = record["steps"]
     assert first["chosen"] == 1e-3
-    assert second == {**first, "method": "darts-2nd"}
+    assert second["method"] == "darts-2nd" and second["chosen"] == first["chosen"]
+    assert second["rule"] == "taken over from test, method darts"
+    assert second["scores"] == second["seeds"] == [] and first["scores"]
+    assert [taken_over(made) for made in record["steps"]] == [False, True, False]
     assert frozen["scores"] == frozen["seeds"] == [] and frozen["method"] == "rs-ws"
     runs = [(name, seed) for name, _, seed in oven.done if name != "darts"]
     assert runs == [("darts-2nd", 0), ("darts-2nd", 1), ("rs-ws", 0), ("rs-ws", 1)]

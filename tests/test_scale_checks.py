@@ -213,7 +213,7 @@ def test_a_change_below_half_the_margin_keeps_the_edges() -> None:
 
 
 def test_edge_weights_scale_the_rows_of_theta() -> None:
-    """Eq. (eq-weighted-edge)."""
+    """Eq. (eq-edge-norm)."""
     where = space("darts")
     theta = torch.rand(where.shape)
     groups = [torch.rand(2, size) for size in where.groups(True)]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gaea_mini import search_checks
-from gaea_mini.search import ExponentiatedGradient, Mixture, SingleLevel, darts
+from gaea_mini.search import ExponentiatedGradient, Mixture, SingleLevel, darts, gaea
 from gaea_mini.simplex import eg_step, logit_step, softmax
 
 
@@ -58,12 +58,37 @@ def test_a_likely_mistake_fails_and_its_case_is_shown(check, mistake) -> None:
 
 
 def on_simplex(method, lr, **changes):
-    return replace(
-        method,
-        relaxation=Mixture(on="simplex"),
-        update=ExponentiatedGradient(lr),
-        **changes,
-    )
+    right = {
+        "name": f"gaea-{method.name}",
+        "relaxation": replace(method.relaxation, on="simplex"),
+        "update": ExponentiatedGradient(lr),
+    }
+    return replace(method, **{**right, **changes})
+
+
+class Odd(ExponentiatedGradient):
+    """An update that can be neither compared nor written out."""
+
+    def __eq__(self, other):
+        raise RuntimeError("not to be compared")
+
+    def __repr__(self):
+        raise RuntimeError("not to be written")
+
+    __hash__ = None
+
+
+class Agrees(ExponentiatedGradient):
+    """An update that is equal to everything."""
+
+    def __eq__(self, other):
+        return True
+
+    __hash__ = None
+
+
+def test_the_reference_solution_passes() -> None:
+    assert search_checks.my_gaea(on_simplex)
 
 
 @pytest.mark.parametrize(
@@ -80,7 +105,41 @@ def on_simplex(method, lr, **changes):
             lambda method, lr: replace(method, update=ExponentiatedGradient(lr)),
             "raised    InputError",
         ),
-        (lambda method, lr: None, "raised    AttributeError"),
+        (lambda method, lr: None, "returned  None, which is not a Method"),
+        (lambda method, lr: gaea, "which is not a Method"),
+        (lambda method, lr: on_simplex(method, lr, name="mine"), "yours   'mine'"),
+        (
+            # Right for DARTS; PC-DARTS loses its edge weights and its channels.
+            lambda method, lr: on_simplex(method, lr, relaxation=Mixture(on="simplex")),
+            "right   Mixture(on='simplex', edge_weights=True, partial=4)",
+        ),
+        (
+            # Right for DARTS and PC-DARTS; GDAS draws no more.
+            lambda method, lr: on_simplex(
+                method,
+                lr,
+                relaxation=Mixture(
+                    "simplex", method.relaxation.edge_weights, method.relaxation.partial
+                ),
+            ),
+            "right   GumbelSample(on='simplex'",
+        ),
+        (lambda method, lr: on_simplex(method, lr, warm_up=0.0), "warm_up\n"),
+        (lambda method, lr: on_simplex(method, lr, perturbation=0.0), "perturbation\n"),
+        (
+            lambda method, lr: on_simplex(
+                method, lr, update=ExponentiatedGradient(lr, floor=0.0)
+            ),
+            "floor=0.0",
+        ),
+        (
+            lambda method, lr: on_simplex(method, lr, update=Odd(lr)),
+            "yours   an object of type Odd",
+        ),
+        (
+            lambda method, lr: on_simplex(method, lr, update=Agrees(lr)),
+            "yours   Agrees",
+        ),
     ],
 )
 def test_a_wrong_gaea_is_told_which_part_is_wrong(function, words) -> None:

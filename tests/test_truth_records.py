@@ -56,7 +56,8 @@ def test_its_differences_are_those_of_its_arms(name) -> None:
     found = record(f"{name}_comparison")
     arms = {(a["method"], a["objective"]): a for a in found["arms"]}
     pairs = [d for d in found["differences"] if d["paired"]]
-    assert len(pairs) == 4
+    asked = [a for a in COMPARISONS[name].arms if a.method.startswith("gaea-")]
+    assert len(pairs) == len(asked) >= 3
     for pair in pairs:
         one, other = arms[tuple(pair["of"])], arms[pair["less"], pair["of"][1]]
         ends = [
@@ -91,19 +92,22 @@ def test_the_truth_of_the_other_comparison_is_nasbench201s(nb201_file) -> None:
 
 @pytest.mark.parametrize("rival", PUBLISHED)
 def test_rivals_reproduce_the_published_means(rival) -> None:
-    """Within two standard errors of the difference, on one of the two tables.
+    """Within two standard errors of the difference where a training shows one seed.
 
-    The compact table has means over the 12-epoch seeds; ``OneSeed`` puts a spread back.
-    The published rivals saw single seeds, so neither is quite what they saw.
+    That is what the published rivals saw. Evolution is a known miss: between two and
+    three below, while it agrees on the table of means. Our seeds are made up.
     """
     mean, sd = PUBLISHED[rival]
-    gaps = []
+    gaps = {}
     for row in record("nasbench201_comparison")["rivals"]:
         if row["rival"] == rival:
             ours = np.array(row["test"])
             error = np.hypot(ours.std(ddof=1), sd) / np.sqrt(REPETITIONS)
-            gaps.append(abs(ours.mean() - mean) / error)
-    assert len(gaps) == 2 and min(gaps) < 2
+            gaps[row["table"]] = (ours.mean() - mean) / error
+    if rival == "evolution":
+        assert -3 < gaps["one-seed"] < -2 and abs(gaps["nasbench201"]) < 2
+    else:
+        assert abs(gaps["one-seed"]) < 2
 
 
 def test_the_ranking_is_that_of_its_counts() -> None:

@@ -1,6 +1,7 @@
 """Put the figure and the numbers of the recorded runs into README.md.
 
-    python tools/readme.py            write book/assets/player.svg and the two blocks
+    python tools/readme.py            write the two blocks, player.svg and preview.png,
+                                      both in book/assets
     python tools/readme.py --check    write nothing; exit 1 if a block is out of date
 
 A block stands between ``<!-- NAME -->`` and ``<!-- end -->``.
@@ -23,6 +24,7 @@ from gaea_mini.show.static import describe
 ROOT = Path(__file__).resolve().parent.parent
 README = ROOT / "README.md"
 PICTURE = ROOT / "book" / "assets" / "player.svg"
+PREVIEW = ROOT / "book" / "assets" / "preview.png"  # of a page that is shared
 RECORDS = ("nasbench201_bilevel", "nasbench201_single_level")
 LABELS = {"darts": "darts", "gaea-darts": "gaea(darts)"}
 
@@ -96,6 +98,8 @@ def main() -> int:
     with plot_style():
         figure = player_strip(pair(), labels=list(LABELS.values()))
         figure.savefig(PICTURE, metadata={"Date": None})
+        figure.set_size_inches(12, 6.3)
+        figure.savefig(PREVIEW, dpi=100, metadata={"Software": None})
     return 0
 
 

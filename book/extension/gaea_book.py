@@ -1,24 +1,30 @@
 """The book's own Sphinx extension.
 
-It does six small things:
+It does seven small things:
 
 * ``{run-time}`` and ``{reading-time}`` show how long this page ran when it was built
   and how long it takes to read, so that no chapter types its own time;
+* ``{peak-memory}`` shows how much memory that took; all three can name another page,
+  as in ``{run-time}`a minute <book/intro>` ``, or ``*`` for all of them together;
 * an image without a real alternative text is a warning, and warnings fail the build;
 * a plotted figure without a caption is a warning;
 * a script that the theme lists twice is put on the page once;
 * an entry of the bibliography is a list item also for a screen reader;
 * the download menu offers the executed notebook.
+
+The back matter, the API page and what a published copy has are in modules beside it.
 """
 
 from __future__ import annotations
 
 import math
 import re
+import threading
 from pathlib import Path
 from shutil import copyfile
 from typing import Any
 
+import psutil
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
@@ -33,19 +39,21 @@ FILE_NAME = re.compile(r"^[\w./-]*\.(png|svg|jpe?g|gif|webp)$", re.IGNORECASE)
 HASH = re.compile(r"^[0-9a-f]{16,}$", re.IGNORECASE)
 
 
+# The memory of a running page is looked at so often.
+LOOKS_A_SECOND = 5
+
+
 class page_time(nodes.Inline, nodes.TextElement):
-    """Stands in the page until its time is known. ``kind`` is "run" or "reading"."""
+    """Stands in the page until its time is known. ``kind`` is the name of the role."""
 
 
 class PageTime(SphinxRole):
     """The role's own text is shown where no time was measured, as in a notebook."""
 
-    def __init__(self, kind: str) -> None:
-        super().__init__()
-        self.kind = kind
-
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
-        return [page_time(self.rawtext, self.text, kind=self.kind)], []
+        named = re.fullmatch(r"(.*?)\s*<(.+)>", self.text, re.DOTALL)
+        text, page = named.groups() if named else (self.text, self.env.docname)
+        return [page_time(self.rawtext, text, kind=self.name, page=page)], []
 
 
 def run_time(seconds: float) -> str:
@@ -60,7 +68,7 @@ def run_time(seconds: float) -> str:
     return f"{whole // 60} min {whole % 60} s"
 
 
-def reading_time(doctree: nodes.document) -> str:
+def reading_minutes(doctree: nodes.document) -> int:
     """Minutes for the prose of a page; code, formulas and outputs are not counted."""
     words = 0
     for text in doctree.findall(nodes.Text):
@@ -71,23 +79,83 @@ def reading_time(doctree: nodes.document) -> str:
             parent = parent.parent
         if parent is None:
             words += len(text.astext().split())
-    return f"{max(1, round(words / WORDS_A_MINUTE))} min"
+    return max(1, round(words / WORDS_A_MINUTE))
+
+
+def measured(env: Any, page: str) -> dict[str, Any]:
+    """What was measured when a page ran: ``runtime`` in s, ``peak_mb`` in MB."""
+    metadata = getattr(env, "nb_metadata", {}).get(page, {})
+    return metadata.get("exec_data") or {}
+
+
+def page_value(
+    env: Any, kind: str, page: str, here: tuple[str, nodes.document]
+) -> str | None:
+    """What stands in place of a role, or None if nothing was measured.
+
+    ``here`` is the page that is being written.
+
+    All pages together are the sum of their times and the most that one of them takes;
+    a page that does not run does not count.
+    """
+    ran = [name for name in sorted(env.found_docs) if measured(env, name)]
+    names = ran if page == "*" else [page]
+    if kind == "reading-time":
+        trees = [here[1] if n == here[0] else env.get_doctree(n) for n in names]
+        return f"{sum(map(reading_minutes, trees))} min"
+    key = {"run-time": "runtime", "peak-memory": "peak_mb"}[kind]
+    values = [v for name in names if (v := measured(env, name).get(key)) is not None]
+    if not values:
+        return None
+    return run_time(sum(values)) if key == "runtime" else f"{max(values):.0f} MB"
 
 
 def fill_in_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
-    waiting = list(doctree.findall(page_time))
-    if not waiting:
-        return
-    metadata = getattr(app.env, "nb_metadata", {}).get(docname, {})
-    seconds = (metadata.get("exec_data") or {}).get("runtime")
-    for node in waiting:
-        if node["kind"] == "reading":
-            shown = reading_time(doctree)
-        elif seconds is not None:
-            shown = run_time(seconds)
-        else:
-            shown = node.astext()
-        node.replace_self(nodes.inline("", shown, classes=[f"{node['kind']}-time"]))
+    for node in list(doctree.findall(page_time)):
+        kind, page = node["kind"], node["page"]
+        if page != "*" and page not in app.env.found_docs:
+            logger.warning("{%s}: there is no page %r", kind, page, location=node)
+        shown = page_value(app.env, kind, page, (docname, doctree)) or node.astext()
+        node.replace_self(nodes.inline("", shown, classes=[kind]))
+
+
+class MemoryWatch(threading.Thread):
+    """Looks at the memory of all processes below this one, until it is stopped."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.peak_mb = 0.0
+        self.over = threading.Event()
+
+    def run(self) -> None:
+        here = psutil.Process()
+        while not self.over.wait(1 / LOOKS_A_SECOND):
+            total = 0
+            for child in here.children(recursive=True):
+                try:
+                    total += child.memory_info().rss
+                except psutil.Error:  # it has ended meanwhile
+                    continue
+            self.peak_mb = max(self.peak_mb, total / 1e6)
+
+    def stop(self) -> float:
+        self.over.set()
+        self.join()
+        return self.peak_mb
+
+
+def start_watch(app: Sphinx, docname: str, source: list[str]) -> None:
+    """A page is about to be read, and run."""
+    app.env.temp_data["gaea_memory"] = watch = MemoryWatch()
+    watch.start()
+
+
+def stop_watch(app: Sphinx, doctree: nodes.document) -> None:
+    """It has run."""
+    watch = app.env.temp_data.pop("gaea_memory", None)
+    peak = watch.stop() if watch else 0.0
+    if peak and (data := measured(app.env, app.env.docname)):
+        data["peak_mb"] = peak
 
 
 def check_images(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -154,9 +222,13 @@ def offer_notebook(
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.add_role("run-time", PageTime("run"))
-    app.add_role("reading-time", PageTime("reading"))
+    for extension in ("gaea_back", "gaea_api", "gaea_site"):
+        app.setup_extension(extension)
+    for role in ("run-time", "reading-time", "peak-memory"):
+        app.add_role(role, PageTime())
     app.add_node(page_time)
+    app.connect("source-read", start_watch)
+    app.connect("doctree-read", stop_watch)
     app.connect("doctree-resolved", fill_in_times)
     app.connect("doctree-resolved", check_images)
     app.connect("html-page-context", drop_doubled_scripts, priority=900)

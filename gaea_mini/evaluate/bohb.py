@@ -33,7 +33,8 @@ def bohb(
     random fraction once there is a model, a model from E + 1 cells on, the best 15 %
     (at least E + 1) as the good ones, eta 3. Optuna has no bandwidth factor.
 
-    The cell handed back is the best among those that got furthest.
+    The cell handed back is the best among those that got furthest. Every look draws one
+    of the table's seeds, so a cell that goes on may be seen with another one.
 
     Args:
       rungs: positions in ``table.epochs``, one a rung, as in ``rungs_of``.

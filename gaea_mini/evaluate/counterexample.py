@@ -1,7 +1,7 @@
 """A search that finds the best cell although its weights rank the others wrongly.
 
 Rank correlation is sufficient for weight sharing to work, not necessary. Here are N
-cells with one shared weight w. Cell o has the loss
+cells with one shared weight w, Eq. (eq-crossed). Cell o has the loss
 
     l_o(w) = a_o + (w - c_o)^2 / 2,
 
@@ -13,8 +13,8 @@ in w by gradient steps and in theta by exponentiated gradient. The best cell has
 lowest loss all the way, so theta ends on it and w on its own weight. But there the
 others stand in the opposite order: the better a cell is alone, the further its own
 weight lies from the shared one. Only the pairs with the best cell are in order, N - 1
-of N (N - 1) / 2, which makes Kendall's tau (4 - N) / N exactly: not above 0 from N = 4
-on, and nearly -1 for many cells.
+of N (N - 1) / 2, which makes Kendall's tau (4 - N) / N exactly, Eq. (eq-crossed-tau):
+not above 0 from N = 4 on, and nearly -1 for many cells.
 """
 
 from dataclasses import dataclass
@@ -54,16 +54,21 @@ def own_weights(cells: int) -> np.ndarray:
 
 def shared(weight: float, cells: int) -> np.ndarray:
     """l_o(w), the loss of each cell with the shared weight."""
+    # Eq. (eq-crossed)
     return alone(cells) + (weight - own_weights(cells)) ** 2 / 2
 
 
 def search_without_ranks(
-    cells: int = 9, steps: int = 200, lr_theta: float = 0.1, lr_w: float = 0.1
+    cells: int = 9,
+    steps: int = 200,
+    lr_theta: float = 0.1,
+    lr_w: float = 0.1,
+    start: float = 0.0,
 ) -> Found:
-    """Search the cells above from uniform theta and w = 0, in turns."""
+    """Search the cells above from uniform theta and w = ``start``, in turns."""
     if cells < 4:
         raise InputError("with fewer than 4 cells the pairs with the best one are most")
-    theta, weight = uniform(cells), 0.0
+    theta, weight = uniform(cells), start
     thetas, weights, taus = [], [], []
     for step in range(steps + 1):
         loss = shared(weight, cells)

@@ -16,11 +16,15 @@ from typing import Any
 
 import numpy as np
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 from gaea_mini.supernet.spaces import NASBENCH201, CellSpace
 
 SPACE = NASBENCH201
 DATA_SETS = ("c10", "c100", "in16")
+NEEDED = (
+    *("index", "ops"),
+    *("c10_test_200", "c10_val_200", "c100_test_200", "in16_test_200"),
+)
 # Seconds of one pass over the validation half, as a part of an epoch on the training
 # half. The benchmark's clock charges one such pass a training; the compact table has
 # no column for it. Its first cell: 2.549 s against 7.221 s.
@@ -39,7 +43,7 @@ class NasBench201:
         data set, part, epochs of the training schedule.
 
     Raises:
-      InputError: no such file, truncated, or not this table.
+      InputError: no such file, truncated, a column is missing, or not this table.
     """
 
     def __init__(self, path: str | Path):
@@ -47,6 +51,12 @@ class NasBench201:
             raw = Path(path).read_bytes()
             text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
             reader = csv.DictReader(io.StringIO(text.decode()))
+            missing = [n for n in NEEDED if n not in (reader.fieldnames or ())]
+            if 0 < len(missing) < len(NEEDED):
+                raise InputError(
+                    f"{path} has no column {' or '.join(missing)}; the README says how "
+                    "to make the table"
+                )
             rows = sorted(reader, key=lambda row: int(row["index"]))
             digits = [row["ops"] for row in rows]
             # Every number is read now, so that a damaged one is found now.
@@ -61,7 +71,9 @@ class NasBench201:
                 f"no table {path}; the README says how to make one from public files"
             ) from None
         except OSError as error:
-            raise InputError(f"cannot read {path}: {error}") from None
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from None
+        except InputError:
+            raise
         except (EOFError, zlib.error, KeyError, ValueError, TypeError, csv.Error):
             raise InputError(f"{path} is truncated or not this table") from None
         cells = {"".join(cell) for cell in product("01234", repeat=6)}
@@ -93,8 +105,8 @@ class NasBench201:
         if text.isdecimal() and len(text) < 6 and int(text) < len(self.rows):
             return int(text)
         raise InputError(
-            f"no cell {cell!r}; give an arch string, six digits 0 to 4 or an index "
-            f"from 0 to {len(self.rows) - 1}"
+            f"no cell {excerpt(cell)}; give an arch string, six digits 0 to 4 or an "
+            f"index from 0 to {len(self.rows) - 1}"
         )
 
     def arch(self, index: int) -> str:

@@ -14,17 +14,8 @@ from torch import Tensor, nn
 
 from gaea_mini.errors import InputError
 from gaea_mini.supernet import AloneNetwork, CellSpace, DartsSpace, NodeSpace, Space
-from gaea_mini.supernet.operations import pool
-
-
-def relu_conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
-    """ReLU, convolution without bias, batch norm."""
-    return nn.Sequential(
-        nn.ReLU(),
-        nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(outputs),
-    )
-
+from gaea_mini.supernet.network import Reduction
+from gaea_mini.supernet.operations import pool, relu_conv_bn
 
 KERNELS = {"nor_conv_1x1": 1, "nor_conv_3x3": 3}
 
@@ -47,7 +38,10 @@ class PlainCell(nn.Module):
         self.convolutions = nn.ModuleDict(
             {
                 f"{name}_{source}": relu_conv_bn(
-                    channels, len(targets) * channels, KERNELS[name]
+                    channels,
+                    len(targets) * channels,
+                    KERNELS[name],
+                    norm=nn.BatchNorm2d,
                 )
                 for (name, source), targets in self.leaving.items()
                 if name in KERNELS
@@ -73,24 +67,6 @@ class PlainCell(nn.Module):
             stacked = self.convolutions[f"{name}_{source}"](x)
             return stacked.split(self.channels, dim=1)
         return [x if name == "skip_connect" else self.pool(x)] * targets
-
-
-class PlainReduction(nn.Module):
-    """Residual block that halves the picture and doubles the channels."""
-
-    def __init__(self, inputs: int, outputs: int):
-        super().__init__()
-        self.main = nn.Sequential(
-            relu_conv_bn(inputs, outputs, 3, stride=2),
-            relu_conv_bn(outputs, outputs, 3),
-        )
-        self.side = nn.Sequential(
-            nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False),
-            nn.Conv2d(inputs, outputs, 1, bias=False),
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.main(x) + self.side(x)
 
 
 class CellNetwork(nn.Module):
@@ -120,7 +96,7 @@ class CellNetwork(nn.Module):
         for stage in range(3):
             width = channels * 2**stage
             if stage > 0:
-                layers.append(PlainReduction(width // 2, width))
+                layers.append(Reduction(width // 2, width, nn.BatchNorm2d))
             layers += [PlainCell(space, choice, width) for _ in range(cells)]
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, channels, 3, padding=1, bias=False),
@@ -214,7 +190,7 @@ class NodeNetwork(nn.Module):
                 width = joined * channels * 2**stage
         self.stem = conv_bn_relu(inputs, channels, 3)
         self.layers = nn.Sequential(*layers)
-        self.last = relu_conv_bn(width, 4 * channels, 1)
+        self.last = relu_conv_bn(width, 4 * channels, 1, norm=nn.BatchNorm2d)
         self.classifier = nn.Linear(4 * channels, classes)
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:

@@ -60,7 +60,7 @@ def kendall(a: Sequence[float] | np.ndarray, b: Sequence[float] | np.ndarray) ->
 
     tau_b = (P - Q) / sqrt((P + Q + A) (P + Q + B)), where P pairs agree, Q disagree,
     A are tied in a only and B in b only. 1 is the same order, -1 the opposite one, and
-    a series without any order gives nan.
+    a series without any order gives nan. Without ties this is Eq. (eq-tau).
 
     >>> round(kendall([1, 2, 3, 4], [1, 2, 4, 3]), 3)
     0.667

@@ -8,8 +8,9 @@ says which cell it would hand back now. It never sees a test accuracy. A trainin
 would not be over when the clock runs out is not started, and the search ends there.
 
 Settings: Dong and Yang, NAS-Bench-201, ICLR 2020, and its code (AutoDL-Projects,
-exps/NAS-Bench-201-algos). As there, a training sees one seed, drawn at random, where
-the table has seeds, and a cell that is trained twice is paid for twice.
+exps/NAS-Bench-201-algos), but for the step of REINFORCE, see there. As in that code, a
+training sees one seed, drawn at random, where the table has seeds, and a cell that is
+trained twice is paid for twice.
 """
 
 from collections import deque

@@ -23,6 +23,8 @@ class Components:
     def reliability(self) -> float:
         r"""Part of the variance of the mean of S seeds that is signal.
 
+        Eq. (eq-reliability).
+
         .. math::
             \frac{\sigma_b^2}{\sigma_b^2 + \sigma_w^2 / S}
         """

@@ -134,7 +134,7 @@ class TrainedTable:
         return int((means > self.test(cell)).sum()) + 1
 
     def regret(self, cell: str) -> float:
-        """Points of mean test accuracy below the best cell."""
+        """Points of mean test accuracy below the best cell, Eq. (eq-cell-regret)."""
         return float(self.column("test").mean(axis=1).max()) - self.test(cell)
 
     def truth(self, genotypes: Sequence[str]) -> dict[str, Any]:

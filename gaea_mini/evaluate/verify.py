@@ -46,13 +46,8 @@ def verify(
     Raises:
       InputError: the table has no such seed, or not so many classes.
     """
+    check_draw(table, cells, seed, draw)
     members = table.members()
-    if seed not in table.seeds:
-        raise InputError(
-            f"the table has no seed {seed}; it has {', '.join(map(str, table.seeds))}"
-        )
-    if not 1 <= cells <= len(members):
-        raise InputError(f"cells is {cells}; take 1 to {len(members)}")
     recipe = dict(table.about["recipe"])
     recipe["measured"] = tuple(recipe["measured"])
     benchmark = Benchmark(
@@ -68,6 +63,21 @@ def verify(
             100 * found["test"][-1] / table.about["pictures"]["test"],
             table.counts(cell, seed) == {n: found[n] for n in ("val", "test", "loss")},
         )
+
+
+def check_draw(table: TrainedTable, cells: int, seed: int, draw: int) -> None:
+    """Refuse what ``verify`` cannot draw, before anything is trained."""
+    classes = len(table.members())
+    if seed not in table.seeds:
+        raise InputError(
+            f"the table has no seed {seed}; it has {', '.join(map(str, table.seeds))}"
+        )
+    if not 1 <= cells <= classes:
+        raise InputError(f"cells is {cells}; take 1 to {classes}")
+    if draw < 0:
+        raise InputError(f"draw is {draw}; it must be 0 or more")
+    if len(table.seeds) < 2:
+        raise InputError("with one seed a cell the table does not say what noise is")
 
 
 def tolerance(table: TrainedTable, cells: int) -> float:

@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, fields
 
-from gaea_mini.errors import InputError
-from gaea_mini.search.optimizers import require_positive
+from gaea_mini.errors import require_positive, require_range, require_whole
 
 
 @dataclass(frozen=True)
@@ -37,14 +36,14 @@ class Budget:
     def __post_init__(self) -> None:
         require_positive("lr_w", self.lr_w)
         for name in ("channels", "cells", "size", "epochs", "schedule_epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}; it must be 1 or more"
-                )
-        if not 0 < self.held_out < 1:
-            raise InputError(f"held_out is {self.held_out}; take a part, such as 0.2")
-        if self.crop < 0:
-            raise InputError(f"crop is {self.crop}; it must be 0 or more")
+            require_whole(name, getattr(self, name))
+        require_whole("crop", self.crop, 0)
+        if self.pictures is not None:
+            require_whole("pictures", self.pictures)
+        require_range("held_out", self.held_out, 1, above=True)
+        require_range("momentum", self.momentum, 1)
+        for name in ("lr_w_min", "weight_decay", "clip"):
+            require_range(name, getattr(self, name))
 
     def part(self, part: float) -> int:
         """A part of the search, in whole epochs."""

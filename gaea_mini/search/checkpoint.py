@@ -42,10 +42,11 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         stored, _ = dict(saved["run"]["config"]), saved["state"]
     except Exception as error:  # torch names no exception of its own for a bad file
         raise _damaged(path) from error
+    there, here = flat(stored), flat(config)
     differing = [
-        f"{name} {stored.get(name)} there, {config.get(name)} here"
-        for name in sorted(stored.keys() | config.keys())
-        if stored.get(name) != config.get(name)
+        f"{name} {there.get(name, 'not')} there, {here.get(name, 'not')} here"
+        for name in sorted(there.keys() | here.keys())
+        if there.get(name) != here.get(name)
     ]
     if differing:
         raise InputError(
@@ -53,6 +54,21 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
             "give another file or the same settings"
         )
     return saved
+
+
+def flat(config: dict[str, Any]) -> dict[str, Any]:
+    """A config without dicts inside it.
+
+    >>> flat({"seed": 0, "update": {"lr": 0.1}})
+    {'seed': 0, 'update.lr': 0.1}
+    """
+    found: dict[str, Any] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            found |= {f"{name}.{key}": part for key, part in flat(value).items()}
+        else:
+            found[name] = value
+    return found
 
 
 def _damaged(path: Path) -> InputError:

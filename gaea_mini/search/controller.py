@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_range, require_whole
 from gaea_mini.search.relaxation import Batch, Mixture, Weights, best_of, only
 from gaea_mini.supernet import Space
 
@@ -24,6 +24,7 @@ class ControllerSample(Mixture):
     .. math::
         -\frac{1}{M} \sum_{m=1}^M (r_m - b) \log \pi(a_m) - \lambda H(\pi)
 
+    Eq. (eq-controller), whose first part has the gradient of Eq. (eq-score) on average.
     Here r_m is the part of a batch that the supernet gets right with the
     cell a_m and b a moving average of rewards. The parameters are the controller's;
     theta is the mean of its probabilities over sampled cells, for the record.
@@ -43,6 +44,13 @@ class ControllerSample(Mixture):
     entropy_bonus: float = 1e-4
     decay: float = 0.99
     candidates: int = 100
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for name in ("rows", "hidden", "samples", "candidates"):
+            require_whole(name, getattr(self, name))
+        require_range("entropy_bonus", self.entropy_bonus)
+        require_range("decay", self.decay, 1)
 
     def start(
         self, space: Space, update: "Update", draws: torch.Generator
@@ -75,6 +83,11 @@ class ControllerSample(Mixture):
             state = list(torch.lstm_cell(table[last], state, *lstm))
             log = F.log_softmax(state[0] @ head.T, dim=-1)
             chances = log.detach().exp().cpu()
+            if not chances.isfinite().all():
+                raise InputError(
+                    "the controller's probabilities are not finite numbers; lower "
+                    "lr_theta"
+                )
             last = torch.multinomial(chances, 1, generator=draws)[:, 0].to(table.device)
             picks.append(last)
             logs.append(log)
@@ -110,6 +123,7 @@ class ControllerSample(Mixture):
         state.memory["baseline"] = self.decay * baseline + (1 - self.decay) * mean
         chosen = logs.gather(2, picks[:, :, None])[:, :, 0].sum(1)  # (M,)
         entropy = -(logs.exp() * logs).sum(-1).sum(1)  # (M,)
+        # Eq. (eq-controller)
         loss = -((reward - baseline) * chosen + self.entropy_bonus * entropy).mean()
         return loss, torch.stack(losses).mean()
 

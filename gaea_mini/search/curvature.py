@@ -1,9 +1,11 @@
-"""How sharp the validation loss is in theta, as RobustDARTS measures it."""
+"""How sharp the validation loss is in theta; after RobustDARTS, which asks of alpha."""
 
 import torch
 import torch.nn.functional as F
 
-from gaea_mini.search.relaxation import Batch
+from gaea_mini.errors import InputError
+from gaea_mini.search.controller import ControllerSample
+from gaea_mini.search.relaxation import Batch, UniformSample
 from gaea_mini.search.state import State
 
 
@@ -13,14 +15,17 @@ def dominant_eigenvalue(
     steps: int = 50,
     tolerance: float = 1e-3,
 ) -> float:
-    r"""Largest eigenvalue in magnitude of the Hessian of the loss in theta.
+    r"""Eigenvalue largest in magnitude of the Hessian of the loss along the simplex.
 
     .. math::
-        \nabla^2_{\theta} L(w, \theta) \, v = \lambda v
+        P \, \nabla^2_{\theta} L(w, \theta) \, P v = \lambda v
 
-    By power iteration; each step is one Hessian-vector product, a
-    derivative of <gradient, v>, so the Hessian itself is never formed. theta is the
-    mixture (K, E, O), whatever the method's parameters are.
+    P takes the mean off every row: theta cannot move where the sum of a row
+    changes. By power iteration; each step is one Hessian-vector product, a derivative
+    of <gradient, v>, so the Hessian itself is never formed. theta is what the supernet
+    is given, the mixture (K, E, O) times any edge weights, whatever the method's
+    parameters are. RobustDARTS takes the largest eigenvalue in the logits alpha, which
+    also depends on the softmax between the two; its numbers are not these.
 
     Args:
       state: a search; nothing in it is changed.
@@ -31,7 +36,15 @@ def dominant_eigenvalue(
 
     Returns:
       The Rayleigh quotient of the last vector, with its sign.
+
+    Raises:
+      InputError: the method draws whole cells and moves no theta by this loss.
     """
+    if isinstance(state.method.relaxation, UniformSample | ControllerSample):
+        raise InputError(
+            f"curvature: {state.method.name} moves no theta by a gradient of the loss; "
+            "leave it out"
+        )
     device = state.parameters[0].device
     theta = torch.as_tensor(state.theta(with_edges=True), dtype=torch.float32)
     theta = theta.to(device).requires_grad_()
@@ -40,16 +53,22 @@ def dominant_eigenvalue(
     loss = F.cross_entropy(state.network(pictures, theta), labels)
     (gradient,) = torch.autograd.grad(loss, theta, create_graph=True)
     draws = torch.Generator().manual_seed(0)
-    vector = torch.randn(theta.shape, generator=draws).to(device)
+    vector = _along(torch.randn(theta.shape, generator=draws).to(device))
     vector /= vector.norm()
     value = 0.0
     for _ in range(steps):
         (product,) = torch.autograd.grad(
             (gradient * vector).sum(), theta, retain_graph=True
         )
+        product = _along(product)
         before, value = value, float((vector * product).sum())
         length = float(product.norm())
         if length == 0 or abs(value - before) <= tolerance * abs(value):
             break
         vector = product / length
     return value
+
+
+def _along(vector: torch.Tensor) -> torch.Tensor:
+    """The part of a vector (K, E, O) that keeps the sum of every row."""
+    return vector - vector.mean(dim=-1, keepdim=True)

@@ -13,10 +13,12 @@ import torch
 
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
+from gaea_mini.files import require_writable
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.budget import Budget
 from gaea_mini.search.curvature import dominant_eigenvalue
 from gaea_mini.search.method import Method
+from gaea_mini.search.precision import device_named
 from gaea_mini.search.relaxation import only
 from gaea_mini.search.run import Run, environment, peak_mb
 from gaea_mini.search.speed import EXACT, Speed
@@ -56,7 +58,8 @@ def search(
       device: "cpu", "cuda", "cuda:1", ...
       checkpoint: a file to continue from if it is there, and to write every epoch.
       form: "fast" or "reference" cell.
-      curvature: also record the dominant eigenvalue of the Hessian of theta's loss.
+      curvature: also record the dominant eigenvalue of the Hessian of theta's loss, by
+        up to 50 products of it after every epoch.
       precision: "float32"; "bfloat16"; or, on CUDA only, "float16". The supernet
         computes in it, theta and the weights stay in float32.
       compile: hand the supernet to torch.compile; on the CPU this was measured to be
@@ -68,14 +71,17 @@ def search(
         state.
 
     Raises:
-      InputError: data too small, a checkpoint of another search, options that do not
-        go together, or a loss that is no longer finite.
+      InputError: data too small, no such device, a checkpoint that cannot be written or
+        is of another search, options that do not go together, or a loss that is no
+        longer finite.
     """
-    where = torch.device(device)
+    where = device_named(device)
     speed = Speed(precision, compile, skip_below)
+    file = Path(checkpoint) if checkpoint is not None else None
+    if file is not None:
+        require_writable(file)
     state = State(space, data, method, budget, seed, where, form, speed)
     run = Run(describe(space, data, method, budget, seed, form, curvature, speed))
-    file = Path(checkpoint) if checkpoint is not None else None
     before = 0.0  # seconds spent before this process took over
     if file is not None and file.exists():
         saved = checkpoints.load(file, run.config)

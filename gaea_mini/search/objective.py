@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor
 
-from gaea_mini.errors import InputError
-from gaea_mini.search.optimizers import require_positive
+from gaea_mini.errors import InputError, require_positive
 
 if TYPE_CHECKING:
     from gaea_mini.search.state import State
@@ -54,7 +53,7 @@ def unrolled_theta_step(
         \nabla_\theta L_{va}(w', \theta) - \xi \,
         \frac{\nabla_\theta L_{tr}(w^+, \theta) - \nabla_\theta L_{tr}(w^-, \theta)}{2R}
 
-    with w' the weights after one step of the weights' optimizer
+    Eq. (eq-second-order), with w' the weights after one step of the weights' optimizer
     (learning rate xi, momentum and weight decay included), v the gradient of L_va in
     w', w^\pm = w \pm R v and R = reach / ||v||. Source: DARTS, equations 7 and 8, with
     its reach of 0.01. So long a reach crosses kinks of the ReLUs, and the quotient is
@@ -81,6 +80,7 @@ def unrolled_theta_step(
         loss = state.loss(weight_batch, state.sample())
         sides.append(state.gradients(loss, state.parameters))
     _set(weights, saved, v, 0.0)
+    # Eq. (eq-second-order)
     state.descend_theta(
         tuple(
             g - xi * (plus - minus) / (2 * radius)

@@ -5,6 +5,7 @@ supernet's forward pass and the backward pass through it are in the smaller type
 the loss is taken in float32 again.
 """
 
+import re
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -18,6 +19,23 @@ PRECISIONS = {
     "bfloat16": torch.bfloat16,
     "float16": torch.float16,
 }
+
+
+def device_named(name: str) -> torch.device:
+    """A device that is really there: "cpu", "cuda" or "cuda:N".
+
+    Raises:
+      InputError: it is not there, or torch does not reach it.
+    """
+    if not re.fullmatch(r"cpu|cuda(:\d+)?", str(name)):
+        raise InputError(f"no device {name!r}; take cpu, cuda or cuda:N")
+    if str(name) != "cpu" and not torch.cuda.is_available():
+        raise InputError(f"device {name}: no CUDA device here; take cpu")
+    try:
+        return torch.empty(1, device=name).device
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"device {name}: {reason}; take cpu or cuda") from None
 
 
 class Precision:

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_positive, require_whole
 from gaea_mini.supernet import Space
 from gaea_mini.supernet.base import Active
 
@@ -48,13 +48,15 @@ class Mixture:
     r"""Every operation takes part, weighted by theta (DARTS, PC-DARTS).
 
     With ``on="logits"`` the parameters are alpha and theta = softmax(alpha), row by
-    row. With ``on="simplex"`` the parameters are theta itself: no softmax anywhere.
+    row, Eq. (eq-softmax). With ``on="simplex"`` the parameters are theta itself: no
+    softmax anywhere.
 
     Args:
       on: where the parameters live.
       edge_weights: also learn one weight an edge; those that enter a node lie on a
-        simplex of their own (PC-DARTS's edge normalisation).
-      partial: only 1/partial of the channels go through the operations.
+        simplex of their own (PC-DARTS's edge normalisation), Eq. (eq-edge-norm).
+      partial: only 1/partial of the channels go through the operations,
+        Eq. (eq-partial).
     """
 
     on: Geometry = "logits"
@@ -63,6 +65,7 @@ class Mixture:
 
     def __post_init__(self) -> None:
         require_geometry(type(self).__name__, self.on)
+        require_whole("partial", self.partial)
 
     def __call__(self, parameters: Tensor) -> Tensor:
         """Rows on the simplex (..., O), differentiable in ``parameters``."""
@@ -124,13 +127,13 @@ class GumbelSample(Mixture):
         p = \operatorname{softmax}((\log\theta + g) / \tau), \quad
         h = \text{onehot}(\arg\max p) - \text{stopgrad}(p) + p
 
-    with g = -log Exp(1): a straight-through sample, one for all cells.
-    tau falls linearly over the epochs. (Dong and Yang, CVPR 2019.)
+    Eq. (eq-gumbel), with g = -log Exp(1): a straight-through sample, one for all
+    cells. tau falls linearly over the epochs. (Dong and Yang, CVPR 2019.)
 
     Args:
       estimator: "shortcut" computes only the drawn operation and counts the others as
-        the constant 1 in the backward pass, as GDAS's code does; "exact" computes
-        them all, which is the gradient of the formula above.
+        the constant 1 in the backward pass, as GDAS's code does, Eq. (eq-shortcut);
+        "exact" computes them all, which is the gradient of the formula above.
     """
 
     estimator: Estimator = "shortcut"
@@ -139,6 +142,8 @@ class GumbelSample(Mixture):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require_positive("tau_start", self.tau_start)
+        require_positive("tau_end", self.tau_end)
         if self.estimator not in get_args(Estimator):
             raise InputError(
                 f"GumbelSample(estimator={self.estimator!r}): take "
@@ -156,11 +161,15 @@ class GumbelSample(Mixture):
         theta = self.theta(parameters)
         noise = torch.empty(theta.shape).exponential_(generator=draws).log().neg()
         tau = self.tau_start + (self.tau_end - self.tau_start) * progress
-        soft = torch.softmax((theta.log() + noise.to(theta.device)) / tau, dim=-1)
+        # A weight may be 0, whose logarithm has no gradient.
+        log = theta.clamp(min=torch.finfo(theta.dtype).tiny).log()
+        # Eq. (eq-gumbel)
+        soft = torch.softmax((log + noise.to(theta.device)) / tau, dim=-1)
         hard = F.one_hot(soft.argmax(dim=-1), theta.shape[-1])
         sample = hard - soft.detach() + soft
         if self.estimator == "exact":
             return Weights(sample)
+        # Eq. (eq-shortcut)
         return Weights(sample, only(hard), constant_rest=True)
 
 
@@ -168,13 +177,19 @@ class GumbelSample(Mixture):
 class UniformSample(Mixture):
     """One cell of the space for each pass, all equally likely: no theta (RS-WS).
 
-    After the search ``candidates`` cells are drawn and each is scored with the shared
-    weights on one batch of theta's pictures; the best is the result.
+    Eq. (eq-uniform-cell). After the search ``candidates`` cells are drawn and each is
+    scored with the shared weights on one batch of theta's pictures; the best is the
+    result. Source: Li and Talwalkar, UAI 2019.
     """
 
     candidates: int = 100
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require_whole("candidates", self.candidates)
+
     def sample(self, state: "State", perturbation: float = 0.0) -> Weights:
+        # Eq. (eq-uniform-cell)
         theta, active = state.space.draw(state.draws)
         return Weights(theta.to(state.parameters[0]), active)
 

@@ -37,7 +37,8 @@ class Run:
     Attributes:
       config: space, method, objective, preset, seed, data and every number used.
       theta: per state (K, E, O), rows on the simplex.
-      entropy: mean over edges, in nats.
+      entropy: mean over the edges of all kinds of cell, in nats. The GAEA paper's curve
+        is of the normal cell only.
       genotype: the cell that theta would be rounded to.
       loss_w, loss_theta: mean over the epoch; None for state 0.
       accuracy_supernet, accuracy_rounded: percent of the held-out pictures, with the
@@ -102,19 +103,21 @@ class Run:
         """
         if "runs" in record:
             raise InputError(
-                "not the record of a run: it holds many; give a file that search wrote"
+                "not a record that search wrote: it holds many; give one of a search"
             )
         try:
             run = cls(**record)
             lengths = {len(getattr(run, name)) for name in SERIES}
             extra = (getattr(run, name) for name in EXTRA)
-            lengths |= {len(series) for series in extra if series}
-        except TypeError as error:
-            raise InputError(f"not the record of a run: {error}") from None
+            lengths |= {len(series) for series in extra if series is not None}
+        except TypeError:
+            raise InputError("not a record that search wrote") from None
         if len(lengths) != 1 or lengths == {0}:
             raise InputError("damaged record: its series are empty or differ in length")
         if not _kinds_are_right(run):
-            raise InputError("damaged record: one of its parts is of a wrong kind")
+            raise InputError(
+                "not a record that search wrote: a part is of a wrong kind or no number"
+            )
         return run
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -132,10 +135,12 @@ class Run:
             record = json.loads(Path(path).read_text())
         except FileNotFoundError:
             raise InputError(f"no file {path}; give the record of a run") from None
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror}") from None
         except (ValueError, RecursionError):
             raise InputError(f"{path} is not JSON, or it is truncated") from None
         if not isinstance(record, dict):
-            raise InputError(f"{path} is not the record of one run")
+            raise InputError(f"{path} is not a record that search wrote")
         try:
             return cls.from_dict(record)
         except InputError as error:
@@ -147,6 +152,14 @@ def _kinds_are_right(run: Run) -> bool:
     number, truth = (int, float), run.truth or {}
     measured = [run.peak_mb, *run.entropy, *run.seconds]
     measured += [*run.accuracy_supernet, *run.accuracy_rounded]
+    for values in (run.eigenvalue, run.computed, run.skipped_steps):
+        measured += values or []
+    try:
+        measured += [w for kind in run.edge_weights or [] for row in kind for w in row]
+        if not np.isfinite(np.asarray(run.theta, float)).all():
+            return False
+    except (TypeError, ValueError):
+        return False
     for name, values in truth.items() if isinstance(truth, dict) else ():
         if name not in ("table", "sha256"):
             if not isinstance(values, list) or len(values) != len(run.theta):

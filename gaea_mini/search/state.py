@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from gaea_mini.data import Pictures
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_whole
 from gaea_mini.search.active_set import ActiveSet
 from gaea_mini.search.batches import Batches
 from gaea_mini.search.budget import Budget
@@ -40,8 +40,7 @@ class State:
         form: str = "fast",
         speed: Speed = EXACT,
     ):
-        if seed < 0:
-            raise InputError(f"seed is {seed}; it must be 0 or more")
+        require_whole("seed", seed, 0)
         side = (budget.size, budget.size)
         if data.x.shape[1:3] != side or budget.pictures not in (None, len(data.x)):
             raise InputError(
@@ -67,15 +66,16 @@ class State:
         }
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(int(seeds[0]))
-            network = build_supernet(
-                space,
-                data.x.shape[-1],
-                data.classes,
-                budget.channels,
-                budget.cells,
-                form,
-                partial=method.relaxation.partial,
-            )
+            size = data.x.shape[-1], data.classes, budget.channels, budget.cells
+            partial = method.relaxation.partial
+            try:
+                network = build_supernet(space, *size, form, partial=partial)
+            except (RuntimeError, MemoryError, OverflowError) as error:
+                reason = str(error).partition("\n")[0] or type(error).__name__
+                raise InputError(
+                    f"no supernet of {size[2]} channels and {size[3]} cells can be "
+                    f"built here ({reason}); take fewer"
+                ) from None
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.forward: Any = self.network
@@ -103,10 +103,12 @@ class State:
         x, y = x[held_out:], y[held_out:]
         parts = method.objective.split(len(x), draws["split"])
         # A batch norm cannot standardise one pixel of one picture.
-        if min(*map(len, parts)) < budget.batch or min(held_out, budget.batch) < 2:
+        most = min(map(len, parts))
+        if most < budget.batch or min(held_out, budget.batch) < 2:
             raise InputError(
                 f"{len(data.x)} pictures, {held_out} of them held out, do not make "
-                f"batches of {budget.batch}; give more pictures or a batch of 2 or more"
+                f"batches of {budget.batch}; give more pictures"
+                + (f" or a batch of 2 to {most}" if min(held_out, most) > 1 else "")
             )
         self.theta_batches, self.weight_batches = (
             Batches(x[part], y[part], budget, draws[name])
@@ -219,8 +221,11 @@ class State:
             theta, dtype=torch.float32, device=self.parameters[0].device
         )
         right = 0
-        # Batch norm uses the statistics of the batch, so batches are large and fixed.
-        for x, y in zip(*(part.split(250) for part in self.held_out), strict=True):
+        # Batch norm uses the statistics of the batch, so batches are large and fixed;
+        # one picture has none, so a single last one goes with those before it.
+        cuts = tuple(range(250, len(self.held_out[1]) - 1, 250))
+        parts = (part.tensor_split(cuts) for part in self.held_out)
+        for x, y in zip(*parts, strict=True):
             pictures = x.permute(0, 3, 1, 2)  # (B, C, H, W), channels last in memory
             scores = self.scores(pictures, Weights(weights, active))
             right += (scores.argmax(1) == y).sum().item()

@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor
 
-from gaea_mini.search.optimizers import EG, ProjectedGradient, require_positive
+from gaea_mini.errors import require_positive, require_range
+from gaea_mini.search.optimizers import EG, ProjectedGradient
 
 Parameters = list[Tensor]  # the operations' (K, E, O), then any edge weights
 
@@ -18,13 +19,19 @@ Parameters = list[Tensor]  # the operations' (K, E, O), then any edge weights
 class ExponentiatedGradient:
     """EG on theta, from the uniform point. No momentum, no weight decay.
 
-    Defaults: lr 0.1 and floor 1e-5 as in GAEA (section 4 and the authors' code). Edge
-    weights move with the same step and have no floor, as there.
+    Eq. (eq-gaea); edge weights by Eq. (eq-gaea-edges). Defaults: lr 0.1 and floor 1e-5
+    as in GAEA (section 4 and the authors' code). Edge weights move with the same step
+    and have no floor, as there. A row is normalised, lifted to the floor, and
+    normalised again; ``EG`` says how that code differs. The pull towards uniform
+    weights of its GAEA-GDAS configuration (a KL divergence times 0.01) is not here.
     """
 
     lr: float = 0.1
     floor: float = 1e-5
     on: ClassVar[str] = "simplex"
+
+    def __post_init__(self) -> None:
+        require_range("floor", self.floor, 1)
 
     def start(self, shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
         return torch.full(shape, 1 / shape[-1])
@@ -32,8 +39,9 @@ class ExponentiatedGradient:
     def optimizer(self, parameters: Parameters) -> torch.optim.Optimizer:
         groups: list[dict[str, Any]] = [{"params": parameters[:1]}]
         if len(parameters) > 1:
+            # Eq. (eq-gaea-edges)
             groups.append({"params": parameters[1:], "floor": 0.0})
-        return EG(groups, self.lr, self.floor)
+        return EG(groups, self.lr, self.floor, check=False)
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,7 @@ class ProjectedStep:
         return torch.full(shape, 1 / shape[-1])
 
     def optimizer(self, parameters: Parameters) -> torch.optim.Optimizer:
-        return ProjectedGradient(parameters, self.lr)
+        return ProjectedGradient(parameters, self.lr, check=False)
 
 
 @dataclass(frozen=True)
@@ -65,6 +73,11 @@ class LogitsAdam:
     beta2: float = 0.999
     weight_decay: float = 1e-3
     on: ClassVar[str] = "logits"
+
+    def __post_init__(self) -> None:
+        require_range("beta1", self.beta1, 1)
+        require_range("beta2", self.beta2, 1)
+        require_range("weight_decay", self.weight_decay)
 
     def start(self, shape: tuple[int, ...], draws: torch.Generator) -> Tensor:
         return 1e-3 * torch.randn(shape, generator=draws)

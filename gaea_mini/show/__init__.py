@@ -1,4 +1,4 @@
-"""What a search did, to look at: the player, pages and plots.
+"""What a search did, to look at: widgets, pages and plots.
 
 This room reads records only (dicts, as saved by ``Run.save``). It never imports
 torch, and it loads matplotlib or anywidget only when a name that needs them is used.
@@ -9,6 +9,12 @@ from typing import Any
 
 _WHERE = {
     "ArchitecturePlayer": "player",
+    "SimplexPlayground": "playground",
+    "MixedEdge": "mixed_edge",
+    "RankScatter": "rank_scatter",
+    "BenchmarkExplorer": "explorer",
+    "Quiz": "quiz",
+    "quizzes": "quiz",
     "player_strip": "static",
     "write_page": "page",
     "entropy_bands": "plots",
@@ -19,6 +25,12 @@ _WHERE = {
 }
 __all__ = [  # noqa: F822 - found by __getattr__
     "ArchitecturePlayer",
+    "SimplexPlayground",
+    "MixedEdge",
+    "RankScatter",
+    "BenchmarkExplorer",
+    "Quiz",
+    "quizzes",
     "player_strip",
     "write_page",
     "entropy_bands",

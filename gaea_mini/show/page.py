@@ -12,8 +12,7 @@ from typing import Any
 from gaea_mini.errors import InputError
 from gaea_mini.files import write_atomically
 from gaea_mini.show.trim import as_dict, as_list, trim_all
-
-HERE = Path(__file__).parent
+from gaea_mini.show.widget import script, styles
 
 # No request of any kind may leave the page, whatever a record contains.
 POLICY = (
@@ -104,7 +103,7 @@ def page(runs: Any, labels: Sequence[str] | None = None) -> str:
 <title>{html.escape(title)}</title>
 <link rel="icon" href="data:,">
 <style>{PAGE_CSS}
-{(HERE / "player.css").read_text("utf-8")}</style>
+{styles("player")}</style>
 </head>
 <body>
 <main>
@@ -123,7 +122,7 @@ change from epoch to epoch.</p>
 </main>
 <script type="application/json" id="state">{_script(json.dumps(state))}</script>
 <script type="module">
-{(HERE / "player.js").read_text("utf-8")}
+{script("player")}
 {START}</script>
 </body>
 </html>

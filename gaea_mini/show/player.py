@@ -1,6 +1,5 @@
 """ArchitecturePlayer: watch theta move epoch by epoch, several runs on one clock."""
 
-from pathlib import Path
 from typing import Any
 
 import anywidget
@@ -8,8 +7,7 @@ import traitlets
 
 from gaea_mini.errors import InputError
 from gaea_mini.show.trim import trim_all
-
-HERE = Path(__file__).parent
+from gaea_mini.show.widget import script, styles
 
 
 class ArchitecturePlayer(anywidget.AnyWidget):
@@ -44,8 +42,8 @@ class ArchitecturePlayer(anywidget.AnyWidget):
     (1, 'darts')
     """
 
-    _esm = HERE / "player.js"
-    _css = HERE / "player.css"
+    _esm = script("player")
+    _css = styles("player")
     runs: traitlets.List[Any] = traitlets.List().tag(sync=True)
     labels = traitlets.List(traitlets.Unicode())
     epoch = traitlets.Int(0).tag(sync=True)

@@ -94,8 +94,7 @@ def _step(run: Json) -> float | None:
 def chosen_step(record: Json, method: str, objective: str | None = None) -> float:
     """The step of theta that did best on the tuning seeds.
 
-    A choice made under ``objective`` comes first. A record may also take over a choice
-    that was made under another one.
+    It may have been taken over from another record; :func:`choice` says so.
 
     Raises:
       InputError: the record holds no choice for this method.
@@ -104,7 +103,11 @@ def chosen_step(record: Json, method: str, objective: str | None = None) -> floa
 
 
 def choice(record: Json, method: str, objective: str | None = None) -> Json:
-    """How the step of a method was chosen: the steps tried and their scores."""
+    """How the step of a method was chosen: the rule, the steps tried, their scores.
+
+    Nothing was tried where a step was taken over (see :func:`taken_over`), and for a
+    method without a step.
+    """
     found = [step for step in record["steps"] if step["method"] == method]
     if not found:
         raise InputError(
@@ -112,6 +115,11 @@ def choice(record: Json, method: str, objective: str | None = None) -> Json:
         )
     same = [step for step in found if step["objective"] == objective]
     return (same or found)[0]
+
+
+def taken_over(choice: Json) -> bool:
+    """Whether a step was not chosen in its record but taken over from another one."""
+    return str(choice["rule"]).startswith("taken over ")
 
 
 def arms(record: Json) -> dict[str, list[Json]]:

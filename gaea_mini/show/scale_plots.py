@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike
 from gaea_mini.errors import InputError
 from gaea_mini.show.plots import DASHES, figure, name_lines, plot_style, seeds_by_epochs
 from gaea_mini.show.records import Json
+from gaea_mini.show.scale_tables import printed_errors
 from gaea_mini.show.style import INK, METHOD_COLOURS, MUTED, RULE, method_colour
 
 LINES = (METHOD_COLOURS["gaea-darts"], METHOD_COLOURS["darts"], *("#0072B2", "#CC79A7"))
@@ -94,40 +95,38 @@ def error_against_cost(published: Json) -> Figure:
     """Published test error against the GPU-days of one search, on two data sets.
 
     Args:
-      published: the record ``published_darts``.
+      published: from ``published.json``.
     """
-    titles = {"cifar10": "CIFAR-10, test error (%)", "imagenet": "ImageNet, error (%)"}
     with plot_style():
         fig, axes = figure(2, 1, (7.0, 6.2), sharex=True)
-        for ax, (key, title) in zip(axes[:, 0], titles.items(), strict=True):
+        panels = zip(axes[:, 0], printed_errors(published).items(), strict=True)
+        for ax, (title, rows) in panels:
             points = []
-            for row in published[key]:
-                mean = row.get("mean", row.get("top1"))
-                alone = mean is None  # only the best run is printed
-                error = row["best"] if alone else mean
+            for row in rows:
+                alone = row["mean"] is None  # only the best run is printed
+                error = row["best"] if alone else row["mean"]
+                shares = row["shares_weights"]
                 colour = method_colour(row["method"])
                 if "GAEA" not in row["method"]:
-                    colour = METHOD_COLOURS["projected" if row["sharing"] else "darts"]
+                    colour = METHOD_COLOURS["projected" if shares else "darts"]
                 ax.errorbar(
                     row["gpu_days"],
                     error,
-                    yerr=row.get("sd"),
-                    fmt="v" if alone else ("o" if row["sharing"] else "s"),
+                    yerr=row["sd"],
+                    fmt="v" if alone else ("o" if shares else "s"),
                     color=colour,
                     markerfacecolor="white" if row["other_space"] else colour,
                     markersize=6.5,
                     elinewidth=1,
                 )
-                where = {"cifar10": ", C10 cell", "imagenet": ", direct"}
-                name = row["method"] + where.get(row.get("searched") or "", "")
-                points.append((row["gpu_days"], error, name))
+                points.append((row["gpu_days"], error, row["method"]))
             ax.set_xscale("log")
             ax.set_xlim(0.006, 60000)
             ax.margins(y=0.14)
-            ax.set_title(title)
+            ax.set_title(f"{title}, test error (%), as published")
             ax.grid(axis="y", color=RULE, linewidth=0.7)
             name_points(ax, points)
-        axes[1, 0].set_xlabel("GPU-days of one search, as published")
+        axes[1, 0].set_xlabel("GPU-days of one search")
         key = "● weight sharing   ■ without   ▼ best run only   hollow: another space"
         fig.suptitle(key, fontsize=8.5, color=MUTED)
     return fig

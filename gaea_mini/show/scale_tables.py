@@ -4,7 +4,7 @@ Every function returns a :class:`~gaea_mini.show.search_tables.Text`.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,44 @@ from gaea_mini.show.search_tables import PLUS_MINUS, Text, _signed, _spread, _ta
 
 
 def phases(published: Json) -> Text:
-    """What the published search and the published evaluation set, side by side."""
+    """What the published search and the published evaluation set, side by side.
+
+    Args:
+      published: from ``published.json``.
+    """
     rows = [
-        [row["what"], row["search"], row["evaluation"]] for row in published["settings"]
+        [row["what"], row["search"], row["evaluation"]]
+        for row in published["darts_space_phases"]
     ]
     table = _table(["", "search", "evaluation"], rows)
-    return Text(f"{table}\n\nPublished: {published['settings_source']}.")
+    return Text(f"{table}\n\nPublished. {published['darts_space_phases_about']}.")
+
+
+def printed_errors(published: Json) -> dict[str, list[Json]]:
+    """The published points of each data set: error (%) and GPU-days of one search.
+
+    Args:
+      published: from ``published.json``.
+
+    Returns:
+      data set -> rows with method, gpu_days, mean, sd, best (mean, sd, best may be
+      None), shares_weights, other_space.
+    """
+    both = ("shares_weights", "other_space")
+    cifar, imagenet = [], []
+    for row in published["darts_space"]:
+        kept = {name: row[name] for name in both}
+        mean, sd = row["c10_error"]
+        if mean is not None or row["c10_best"] is not None:
+            numbers = {"mean": mean, "sd": sd, "best": row["c10_best"]}
+            about = {"method": row["method"], "gpu_days": row["gpu_days"]}
+            cifar.append({**about, **numbers, **kept})
+        if row["imagenet"][0] is not None:
+            numbers = {"mean": row["imagenet"][0], "sd": None, "best": None}
+            name = row.get("imagenet_method", row["method"])
+            about = {"method": name, "gpu_days": row["imagenet_gpu_days"]}
+            imagenet.append({**about, **numbers, **kept})
+    return {"CIFAR-10": cifar, "ImageNet": imagenet}
 
 
 def alone(groups: Mapping[str, Sequence[Json]]) -> Text:
@@ -112,56 +144,49 @@ def cheaper(published: Json) -> Text:
     direct search.
     """
     rows = []
-    for key, name in (("cifar10", "CIFAR-10"), ("imagenet", "ImageNet")):
-        gaea = next(
-            row["gpu_days"]
-            for row in published[key]
-            if "GAEA" in row["method"] and row.get("searched", key) == key
-        )
+    for name, points in printed_errors(published).items():
+        (gaea,) = (p["gpu_days"] for p in points if p["method"] == "GAEA PC-DARTS")
         rows += [
             [
-                row["method"],
+                point["method"],
                 name,
-                f"{row['gpu_days']:,g}",
+                f"{point['gpu_days']:,g}",
                 f"{gaea:g}",
-                f"{row['gpu_days'] / gaea:,.0f}",
+                f"{point['gpu_days'] / gaea:,.0f}",
             ]
-            for row in published[key]
-            if not row["sharing"]
+            for point in points
+            if not point["shares_weights"]
         ]
     head = ["without weight sharing", "searched for", "its GPU-days", "GAEA's", "ratio"]
     return _table(head, rows)
 
 
 def darts_results(published: Json) -> Text:
-    """PC-DARTS and GAEA PC-DARTS in print, on both sets."""
+    """PC-DARTS and GAEA PC-DARTS in print, on both sets.
 
-    def pair(key: str, searched: str | None, form: Any) -> list[str]:
-        rows = {
-            row["method"]: row
-            for row in published[key]
-            if searched is None or row["searched"] == searched
-        }
-        return [form(rows[name]) for name in ("PC-DARTS", "GAEA PC-DARTS")]
+    Args:
+      published: from ``published.json``.
+    """
+    by_name = {row["method"]: row for row in published["darts_space"]}
+
+    def pair(form: Callable[[Json], str], suffix: str = "") -> list[str]:
+        return [form(by_name[name + suffix]) for name in ("PC-DARTS", "GAEA PC-DARTS")]
 
     def spread(row: Json) -> str:
-        return f"{row['mean']:.2f}{PLUS_MINUS}{row['sd']:.2f}"
+        return PLUS_MINUS.join(f"{number:.2f}" for number in row["c10_error"])
 
     def tops(row: Json) -> str:
-        return f"{row['top1']:.1f} / {row['top5']:.1f}"
+        return " / ".join(f"{number:.1f}" for number in row["imagenet"])
 
     rows = [
-        ["CIFAR-10, mean test error, %", *pair("cifar10", None, spread)],
-        ["ImageNet, cell searched on CIFAR-10", *pair("imagenet", "cifar10", tops)],
-        ["ImageNet, cell searched on ImageNet", *pair("imagenet", "imagenet", tops)],
+        ["CIFAR-10, mean test error, %", *pair(spread)],
+        ["ImageNet, cell searched on CIFAR-10", *pair(tops, ", cell of CIFAR-10")],
+        ["ImageNet, cell searched on ImageNet", *pair(tops)],
         [
             "parameters on CIFAR-10, millions",
-            *pair("cifar10", None, lambda row: f"{row['parameters']:.1f}"),
+            *pair(lambda row: f"{row['params_m']:.1f}"),
         ],
-        [
-            "GPU-days of one search, CIFAR-10",
-            *pair("cifar10", None, lambda row: f"{row['gpu_days']:g}"),
-        ],
+        ["GPU-days of one search, CIFAR-10", *pair(lambda row: f"{row['gpu_days']:g}")],
     ]
     table = _table(["published", "PC-DARTS", "GAEA PC-DARTS"], rows)
     return Text(f"{table}\n\nImageNet: top-1 / top-5 error, %. One number a cell.")

@@ -20,6 +20,7 @@ from gaea_mini.show.records import (
     pick,
     skips,
     t_interval,
+    taken_over,
 )
 from gaea_mini.show.style import operation_short
 
@@ -73,7 +74,7 @@ def searches(runs: Mapping[str, Json]) -> Text:
     rows = [
         [
             f"`{name}`",
-            f"{run['seconds'][-1]:.0f}",
+            f"{run['seconds'][-1]:.1f}",
             f"{run['entropy'][-1]:.3f}",
             f"{run['accuracy_supernet'][-1]:.1f}",
             f"{run['accuracy_rounded'][-1]:.1f}",
@@ -192,8 +193,14 @@ def tried(record: Json, method: str) -> Text:
 
     The mean over the tuning seeds of the accuracy after rounding, in percent, and how
     many seeds that were: two, or five for the last candidates.
+
+    Raises:
+      InputError: no step was tried for this method in this record.
     """
-    scores = choice(record, method)["scores"]
+    made = choice(record, method)
+    scores = made["scores"]
+    if not scores:
+        raise InputError(f"no step of {method} was tried here: {made['rule']}")
     rows = {
         "step": [f"{score['lr']:g}" for score in scores],
         "accuracy, %": [
@@ -256,22 +263,19 @@ def _ranking(records: Sequence[Json], published: Json) -> str:
 
 
 def _how_chosen(records: Sequence[Json]) -> str:
-    """What to know of the chosen steps: taken over, or the largest that was tried."""
-    largest, taken_over = [], []
+    """What to know of the chosen steps: taken over, or the last that was tried."""
+    last, text = [], ""
     for record in records:
         for method, objective in chosen_arms([record]):
-            made = choice(record, method, objective)
-            if made["objective"] != objective:
-                taken_over.append(f"{_arm((method, objective))}")
-            elif made["chosen"] >= max(score["lr"] for score in made["scores"]):
-                largest.append(_arm((method, objective)))
-    text = ""
-    if taken_over:
-        text += f" The steps of {' and '.join(taken_over)} were chosen in bilevel runs."
-    if largest:
+            made, arm = choice(record, method, objective), _arm((method, objective))
+            if taken_over(made):
+                text += f" The step of {arm} was {made['rule']}."
+            elif made["scores"] and made["chosen"] == made["scores"][-1]["lr"]:
+                last.append(f"{arm} (the last of {len(made['scores'])} values)")
+    if last:
         text += (
-            f" For {' and '.join(largest)} the chosen step is the largest that was "
-            "tried, so a still larger one may do better."
+            f" For {' and '.join(last)} the chosen step is the largest that was tried "
+            "and the score was still rising, so a larger step may do better."
         )
     return text
 

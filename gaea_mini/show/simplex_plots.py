@@ -53,6 +53,24 @@ def on_triangle(points: ArrayLike) -> NDArray[np.float64]:
     return rows @ CORNERS
 
 
+def draw_triangle(ax: Axes, corners: Sequence[str]) -> None:
+    """Draw the triangle of three operations, its centre marked as the start.
+
+    Args:
+        corners: three names, one per corner; the first two stand at the bottom.
+    """
+    ax.fill(*CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
+    x, y = on_triangle(np.full(3, 1 / 3))
+    ax.plot(x, y, "o", color=INK, markersize=6, zorder=5)
+    ax.annotate("start", (x, y), (7, 5), textcoords="offset points")
+    for name, spot, dy in zip(corners, CORNERS, (-13, -13, 6), strict=True):
+        ax.annotate(name, spot, (0, dy), textcoords="offset points", ha="center")
+    ax.set_aspect("equal")
+    ax.set_axis_off()
+    ax.set_xlim(-0.15, 1.15)
+    ax.set_ylim(-0.3, 1.0)
+
+
 def triangle_paths(
     points: Mapping[str, ArrayLike],
     gaps: Mapping[str, ArrayLike],
@@ -72,7 +90,7 @@ def triangle_paths(
     with plot_style():
         fig, axes = figure(1, 2, (6.0, 3.1), width_ratios=[1.15, 1])
         left, right = axes[0]
-        left.fill(*CORNERS.T, facecolor="#F4F6F8", edgecolor=MUTED, linewidth=0.8)
+        draw_triangle(left, corners)
         for arm, path in points.items():
             x, y = on_triangle(path).T
             left.plot(x, y, markevery=every, markersize=4.5, **_look(arm))
@@ -85,16 +103,7 @@ def triangle_paths(
                 label=arm,
                 **_look(arm),
             )
-        start = on_triangle(np.full(3, 1 / 3))
-        left.plot(*start, "o", color=INK, markersize=6, zorder=5)
-        left.annotate("start", start, (7, 5), textcoords="offset points")
-        for name, spot, dy in zip(corners, CORNERS, (-13, -13, 6), strict=True):
-            left.annotate(name, spot, (0, dy), textcoords="offset points", ha="center")
         left.set_title("weights of three operations")
-        left.set_aspect("equal")
-        left.set_axis_off()
-        left.set_xlim(-0.15, 1.15)
-        left.set_ylim(-0.3, 1.0)
         right.set_yscale("log")
         right.set_ylim(bottom, 1)
         right.grid(axis="y", color=RULE, linewidth=0.7)

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 
 Active = Sequence[Sequence[int]]  # per edge, the operations that are computed
 
@@ -52,8 +53,11 @@ class SearchSpace:
         return [len(entering) for entering in self.entering] if edge_weights else []
 
     def weigh(self, theta: Tensor, edges: Sequence[Tensor]) -> Tensor:
-        """What the supernet takes: theta (K, E, O), times edge weights (K, group)."""
-        # Eq. (eq-weighted-edge)
+        """What the supernet takes: theta (K, E, O), times edge weights (K, group).
+
+        Eq. (eq-edge-norm).
+        """
+        # Eq. (eq-edge-norm)
         return theta * torch.cat([*edges], dim=1)[:, :, None] if edges else theta
 
     def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
@@ -77,10 +81,18 @@ class SearchSpace:
             )
         return kept
 
+    def _rows(self, theta: np.ndarray) -> np.ndarray:
+        """Theta as (K, E, O), E the edges; refuses another size and NaN."""
+        shape = len(self.kinds), len(self.edges), len(self.operations)
+        rows = np.asarray(theta)
+        if rows.size != np.prod(shape) or np.isnan(rows).any():
+            raise InputError(f"space {self.name}: theta must be {shape}, without NaN")
+        return rows.reshape(shape)
+
     def _require(self, name: str) -> int:
         if name not in self.operations:
             raise InputError(
-                f"space {self.name} has no operation {name!r}; "
+                f"space {self.name} has no operation {excerpt(name)}; "
                 f"it has {', '.join(self.operations)}"
             )
         return self.operations.index(name)

@@ -18,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 from gaea_mini.supernet.base import Active, SearchSpace
 
 Choice = tuple[tuple[int, ...], ...]  # per kind of cell, an operation on every edge
@@ -101,7 +101,9 @@ class DartsSpace(SearchSpace):
                         row[e] = self._require(name)
         if not good or self.format(choice) != arch.strip():
             example = self.round(np.zeros(self.shape))
-            raise InputError(f"malformed genotype {arch!r}; write it as {example!r}")
+            raise InputError(
+                f"malformed genotype {excerpt(arch)}; write it as {example!r}"
+            )
         return tuple(tuple(row) for row in choice)
 
     def format(self, choice: Sequence[Sequence[int]]) -> str:
@@ -132,7 +134,7 @@ class DartsSpace(SearchSpace):
         Args:
           theta: (K, E, O); with edge weights, theta times them. Rows need not sum to 1.
         """
-        rows = np.asarray(theta).reshape(self.shape)
+        rows = self._rows(theta)
         none = self._require("none")
         some = [o for o in range(len(self.operations)) if o != none]
         strength = rows[..., some].max(axis=-1)  # (K, E)
@@ -147,8 +149,13 @@ class DartsSpace(SearchSpace):
         return self.format(choice.tolist())
 
     def one_hot(self, arch: str) -> np.ndarray:
-        """Theta (K, E, O) of one genotype; edges left out have weight 1 on ``none``."""
-        return np.eye(len(self.operations), dtype=np.float32)[list(self.parse(arch))]
+        """Theta (K, E, O) of one genotype; rows of edges left out are 0.
+
+        Not weight 1 on ``none``: with partial channels the others would still pass by.
+        """
+        rows = np.eye(len(self.operations), dtype=np.float32)
+        rows[self._require("none")] = 0
+        return rows[list(self.parse(arch))]
 
     def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:
         """One of all genotypes: ``kept`` edges into each node, an operation on each.
@@ -165,6 +172,7 @@ class DartsSpace(SearchSpace):
                 found = torch.randint(len(useful), (self.kept,), generator=draws)
                 row[entering[0] + chosen] = torch.tensor(useful)[found]
         theta = F.one_hot(picks, len(self.operations)).float()
+        theta[..., none] = 0  # as ``one_hot``
         rows = picks.tolist()
         return theta, [[(o,) if o != none else () for o in row] for row in rows]
 

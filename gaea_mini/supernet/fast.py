@@ -174,7 +174,7 @@ def mixed_channels(channels: int, partial: int) -> int:
     if partial < 1 or channels % partial:
         raise InputError(
             f"partial channels: 1/{partial} of {channels} channels is not a whole "
-            "number; take a divisor of the channels"
+            f"number; give channels a multiple of {partial}"
         )
     return channels // partial
 

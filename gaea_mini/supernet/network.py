@@ -12,7 +12,7 @@ from gaea_mini.supernet.darts_space import DartsSpace
 from gaea_mini.supernet.fast import FastCell
 from gaea_mini.supernet.node_cell import NodeSupernet
 from gaea_mini.supernet.node_space import NodeSpace
-from gaea_mini.supernet.operations import batch_norm, relu_conv_bn
+from gaea_mini.supernet.operations import Norm, batch_norm, relu_conv_bn
 from gaea_mini.supernet.reference import ReferenceCell
 from gaea_mini.supernet.spaces import CellSpace, Space
 
@@ -22,11 +22,11 @@ CELL_FORMS = {"fast": FastCell, "reference": ReferenceCell}
 class Reduction(nn.Module):
     """Residual block that halves the picture and doubles the channels."""
 
-    def __init__(self, inputs: int, outputs: int):
+    def __init__(self, inputs: int, outputs: int, norm: Norm = batch_norm):
         super().__init__()
         self.main = nn.Sequential(
-            relu_conv_bn(inputs, outputs, 3, stride=2),
-            relu_conv_bn(outputs, outputs, 3),
+            relu_conv_bn(inputs, outputs, 3, stride=2, norm=norm),
+            relu_conv_bn(outputs, outputs, 3, norm=norm),
         )
         self.side = nn.Sequential(
             nn.AvgPool2d(2, ceil_mode=True, count_include_pad=False),

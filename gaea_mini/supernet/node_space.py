@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 from gaea_mini.supernet.base import Active, SearchSpace
 
 
@@ -121,7 +121,7 @@ class NodeSpace(SearchSpace):
             )
         if not good:
             example = self.round(np.zeros((1, len(self.edges), len(self.operations))))
-            raise InputError(f"malformed cell {arch!r}; write it as {example!r}")
+            raise InputError(f"malformed cell {excerpt(arch)}; write it as {example!r}")
         return choice
 
     def format(self, choice: NodeChoice) -> str:
@@ -141,7 +141,7 @@ class NodeSpace(SearchSpace):
         Args:
           weights: W, (1, E, O) or (E, O).
         """
-        rows = np.asarray(weights).reshape(len(self.edges), len(self.operations))
+        rows = self._rows(weights)[0]
         inputs = rows.sum(axis=1)  # beta, (E,)
         operations, parents = [], []
         for entering, kept in zip(self.entering, self.kept, strict=True):

@@ -23,12 +23,17 @@ def batch_norm(channels: int) -> nn.BatchNorm2d:
     return nn.BatchNorm2d(channels, affine=False, track_running_stats=False)
 
 
-def relu_conv_bn(inputs: int, outputs: int, kernel: int, stride: int = 1) -> nn.Module:
+Norm = Callable[[int], nn.Module]
+
+
+def relu_conv_bn(
+    inputs: int, outputs: int, kernel: int, stride: int = 1, norm: Norm = batch_norm
+) -> nn.Module:
     """ReLU, convolution without bias, batch norm: NAS-Bench-201's ``nor_conv``."""
     return nn.Sequential(
         nn.ReLU(),
         nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False),
-        batch_norm(outputs),
+        norm(outputs),
     )
 
 

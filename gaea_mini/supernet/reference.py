@@ -15,7 +15,8 @@ class MixedEdge(nn.Module):
     """All operations of one edge, mixed by its row of theta (O,).
 
     With ``partial`` k only the first C / k channels are mixed (PC-DARTS); the others
-    pass by with the sum of the row as their weight, and all channels are shuffled.
+    pass by with the sum of the row as their weight, and all channels are shuffled:
+    Eq. (eq-partial).
     """
 
     def __init__(self, space: Space, channels: int, partial: int = 1):
@@ -52,6 +53,7 @@ class MixedEdge(nn.Module):
                 total = total + theta[o]
         if self.partial == 1:
             return total
+        # Eq. (eq-partial)
         beside = theta.sum() * self.pass_by(others[0])
         return shuffle(torch.cat([total, beside], dim=1), self.partial)
 

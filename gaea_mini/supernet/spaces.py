@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 from gaea_mini.supernet.base import Active, SearchSpace
 from gaea_mini.supernet.darts_space import DARTS, DartsSpace
 from gaea_mini.supernet.node_space import NASBENCH1SHOT1, NodeSpace
@@ -75,7 +75,7 @@ class CellSpace(SearchSpace):
         wiring = tuple((s, t) for _, s, t in pairs)
         if wiring != self.edges or self.format(choice) != arch.strip():
             raise InputError(
-                f"malformed arch string {arch!r}; write it as "
+                f"malformed arch string {excerpt(arch)}; write it as "
                 f"{self.format([0] * len(self.edges))!r}"
             )
         return choice
@@ -143,12 +143,18 @@ class CellSpace(SearchSpace):
 
         Args:
           theta: (1, E, O) or (E, O).
+
+        Raises:
+          InputError: another size, or a NaN.
         """
-        rows = np.asarray(theta).reshape(len(self.edges), len(self.operations))
-        return self.format(rows.argmax(axis=1))
+        return self.format(self._rows(theta)[0].argmax(axis=1))
 
     def one_hot(self, arch: str) -> np.ndarray:
-        """Theta (1, E, O) of a single cell: weight 1 on its operations."""
+        """Theta (1, E, O) of a single cell: weight 1 on its operations.
+
+        A ``none`` that is chosen has weight 1 too: with partial channels the others
+        pass by it, as they do in the supernet that PC-DARTS trains.
+        """
         return np.eye(len(self.operations), dtype=np.float32)[[list(self.parse(arch))]]
 
     def draw(self, draws: torch.Generator) -> tuple[Tensor, list[Active]]:

@@ -25,6 +25,12 @@ def notebooks(root: Path) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def drawings(root: Path) -> ModuleType:
+    """tools/drawings.py"""
+    return load(root / "tools" / "drawings.py")
+
+
+@pytest.fixture(scope="session")
 def gaea_book(root: Path) -> ModuleType:
     """book/extension/gaea_book.py"""
     return load(root / "book" / "extension" / "gaea_book.py")

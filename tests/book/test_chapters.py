@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 import yaml
+
+from gaea_mini import show
 
 ROOT = Path(__file__).parents[2]
 TOC = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
@@ -81,13 +84,105 @@ def test_symbols_stand_beside_their_names_in_code(name: str) -> None:
     assert re.search(r"^\|\s*[Ss]ymbol\s*\|", source(name), re.MULTILINE)
 
 
+def code_cells(text: str) -> list[tuple[str, str]]:
+    """Options and code of every code cell."""
+    cells = re.findall(
+        r"^```\{code-cell\}[^\n]*\n(---\n.*?^---\n|(?::[^\n]*\n)*)(.*?)^```",
+        text,
+        re.MULTILINE | re.DOTALL,
+    )
+    return [(options, code.strip()) for options, code in cells]
+
+
+def prose(text: str) -> list[str]:
+    """The words, without code, formulas, tables, and options of blocks."""
+    for pattern in (
+        r"\A---\n.*?^---\n",
+        r"^(`{3,})(?:python|\{code-cell\}|\{literalinclude\})[^\n]*\n.*?^\1",
+        r"^`{3,}(?:\{figure\}[^\n]*|\{[\w:-]+\})?",
+        r"\$\$.*?\$\$(?: \([\w:-]+\))?",
+        r"^\|[^\n]*$",
+        r"^:[\w-]+:[^\n]*$",
+        r"\$[^$]+\$",
+        r"\{[\w:-]+\}(?:`[^`]*`)?",
+        r"`[^`]*`",
+        r"\]\([^)]*\)",
+    ):
+        text = re.sub(pattern, " ", text, flags=re.MULTILINE | re.DOTALL)
+    return re.findall(r"[^\W\d_][\w\u2019'-]*", text)
+
+
 @each_chapter
 def test_code_fits_the_page(name: str) -> None:
-    cells = re.findall(
-        r"^```\{code-cell\}[^\n]*\n(.*?)^```", source(name), re.MULTILINE | re.DOTALL
-    )
-    assert 4 <= len(cells) <= 30
-    for cell in cells:
-        code = re.sub(r"\A---\n.*?^---\n", "", cell, flags=re.MULTILINE | re.DOTALL)
+    for _, code in code_cells(source(name)):
         wide = [line for line in code.splitlines() if len(line) > 68]
         assert wide == [], f"{name}: lines over 68 columns"
+
+
+@each_chapter
+def test_a_chapter_is_as_long_as_a_reader_likes(name: str) -> None:
+    assert 1200 <= len(prose(source(name))) <= 2500
+    # The quiz hides its code. A still is hidden where its widget runs.
+    visible = [
+        code
+        for options, code in code_cells(source(name))
+        if not re.search(r"\b(remove-input|still)\b", options)
+    ]
+    assert 8 <= len(visible) <= 20
+    for code in visible:
+        lines = [line for line in code.splitlines() if line.strip()]
+        assert len(lines) <= 10, f"{name}: {len(lines)} lines in the cell\n{code}"
+
+
+def test_prose_is_what_is_left_without_code_formulas_and_tables() -> None:
+    text = """---
+front: matter
+---
+# Two words
+
+A formula $x$, a `name`, {eq}`eq-x` and [a link](page.md).
+
+$$
+y = \\ln x
+$$ (eq-y)
+
+| a | table |
+
+````{dropdown} Proof
+```{figure} a.svg
+:alt: not counted
+Caption.
+```
+````
+
+```{code-cell} ipython3
+---
+tags: [still]
+---
+code = 1
+```
+"""
+    assert " ".join(prose(text)) == "Two words A formula a and a link Proof Caption"
+
+
+@each_chapter
+def test_the_quiz_is_a_widget_and_its_links_lead_somewhere(name: str) -> None:
+    text = source(name)
+    [(_, code)] = [c for c in code_cells(text) if "show.quizzes(" in c[1]]
+    questions = code.split('"""')[1]
+    assert len(show.quizzes(questions)) >= 3
+    labels = set(re.findall(r"^\$\$ \(([\w:-]+)\)", text, re.MULTILINE))
+    places = {f"equation-{label}" for label in labels}
+    places |= set(re.findall(r"^ *:?(?:name|label): (\S+)$", text, re.MULTILINE))
+    links = re.findall(r"\]\(#([\w:.-]+)\)", questions)
+    assert links, f"{name}: no choice leads back into the text"
+    assert sorted(set(links) - places) == []
+
+
+@pytest.mark.parametrize(("name", "after"), list(pairwise(CHAPTERS)))
+def test_the_last_line_leads_to_the_next_chapter(name: str, after: str) -> None:
+    last = source(name).rstrip().splitlines()[-1]
+    found = re.fullmatch(r"Next: \[[^\]]+\]\((.+)\.md\)\.?", last)
+    assert found, f"{name} ends with {last!r}"
+    there = (ROOT / name).parent / found[1]
+    assert there.resolve() == (ROOT / after).resolve()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -79,6 +80,25 @@ def test_a_page_shows_its_measured_time(tmp_path: Path, extension: Path) -> None
     assert '<span class="reading-time">3 min</span>' in page
 
 
+def test_a_page_shows_its_peak_memory(tmp_path: Path, extension: Path) -> None:
+    text = (
+        "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n# Page\n\n"
+        "M {peak-memory}`unknown` all {peak-memory}`unknown <*>`\n\n"
+        "```{code-cell} ipython3\nimport time\n"
+        "full = bytearray(b'x') * 400_000_000\ntime.sleep(2)\ndel full\n```\n"
+    )
+    _, page = build(tmp_path, text, extension)
+    shown = re.findall(r'class="peak-memory">(\d+) MB<', page)
+    assert len(shown) == 2 and shown[0] == shown[1]
+    assert 400 < int(shown[0]) < 900
+
+
+def test_a_page_that_is_not_there_is_a_warning(tmp_path: Path, extension: Path) -> None:
+    stderr, page = build(tmp_path, "# Page\n\nR {run-time}`no <gone>`\n", extension)
+    assert "there is no page 'gone'" in stderr
+    assert '<span class="run-time">no</span>' in page
+
+
 def test_without_code_the_role_shows_its_own_text(
     tmp_path: Path, extension: Path
 ) -> None:
@@ -96,7 +116,7 @@ def test_run_time(gaea_book: ModuleType, seconds: float, words: str) -> None:
 def test_reading_time_counts_prose_only(gaea_book: ModuleType) -> None:
     code = "::\n\n" + "    word word word\n" * 1000
     tree = publish_doctree("word " * 330 + code, settings_overrides=QUIET)
-    assert gaea_book.reading_time(tree) == "2 min"
+    assert gaea_book.reading_minutes(tree) == 2
 
 
 QUIET = {"warning_stream": io.StringIO()}

@@ -8,7 +8,7 @@ import pytest
 from made_up_trained import CELLS, made_up_table
 
 from gaea_mini import compare as compares
-from gaea_mini import recipe_alone, recipe_ranking, recipes
+from gaea_mini import recipe_alone, recipe_ranking, recipe_simplex, recipes
 from gaea_mini.cli import main
 from gaea_mini.compare import COMPARISONS, Arm, Comparison, compare, differences
 from gaea_mini.errors import InputError
@@ -142,10 +142,10 @@ def test_the_comparisons_hold_what_the_book_promises():
         assert {a.method for a in chosen.arms} == set(FAMILY)
         assert chosen.recipe.space == name
         for arm in chosen.arms:
-            more = arm.method == "darts" or arm.method.startswith("gaea-")
-            ten = more and arm.objective == "bilevel"
+            ten = arm.method == "darts" or arm.method.startswith("gaea-")
             assert arm.seeds == tuple(range(10 if ten else 5))
-    assert recipes.OTHERS == (recipe_alone.NAME, recipe_ranking.NAME)
+    special = (recipe_alone, recipe_ranking, recipe_simplex)
+    assert recipes.OTHERS == tuple(module.NAME for module in special)
 
 
 @pytest.mark.parametrize(

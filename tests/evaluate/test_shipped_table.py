@@ -2,7 +2,8 @@
 
 import pytest
 
-from gaea_mini.evaluate import load_table
+from gaea_mini.cli import main
+from gaea_mini.evaluate import components, load_table
 from gaea_mini.evaluate.benchmark import COMPACT
 from gaea_mini.evaluate.trained import SHIPPED
 from gaea_mini.evaluate.verify import tolerance, verify
@@ -10,8 +11,6 @@ from gaea_mini.evaluate.verify import tolerance, verify
 
 @pytest.fixture(scope="module")
 def table():
-    if not SHIPPED["compact"].exists():
-        pytest.skip("the table has not been built yet")
     return load_table("compact")
 
 
@@ -25,6 +24,27 @@ def test_it_has_every_cell_every_seed_and_the_recipe_that_is_in_the_code(table):
     assert table.about["data_sha256"] == heading["data_sha256"]
     assert table.about["environment"]["torch"] == table.about["torch"]
     assert SHIPPED["compact"].stat().st_size < 400_000
+
+
+def test_cells_differ_by_more_than_seeds_do(table):
+    parts = components(table.trained("test"))
+    assert parts.between > 1.5 * parts.within and parts.reliability > 0.8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (["verify", "--cells", "0"], "cells is 0; take 1 to 459"),
+        (["verify", "--cells", "460"], "cells is 460; take 1 to 459"),
+        (["verify", "--seed", "7"], "the table has no seed 7; it has 0, 1, 2"),
+        (["verify", "--draw", "-1"], "draw is -1; it must be 0 or more"),
+        (["show", "--top", "0"], "--top is 0; it must be 1 or more"),
+    ],
+)
+def test_what_cannot_be_asked_is_one_line(arguments, line, capsys):
+    assert main(["benchmark", *arguments]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ("", f"gaea_mini: {line}\n")
 
 
 @pytest.mark.slow

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-SCRIPTS = ["gaea_mini/show/player.js", "book/assets/widgets.js"]
+SCRIPTS = [
+    "gaea_mini/show/player.js",
+    "gaea_mini/show/playground.js",
+    "gaea_mini/show/mixed_edge.js",
+    "gaea_mini/show/quiz.js",
+    "gaea_mini/show/rank_scatter.js",
+    "gaea_mini/show/explorer.js",
+    "book/assets/widgets.js",
+]
 
 
 @pytest.fixture(scope="module")

@@ -175,7 +175,7 @@ def test_where_nothing_is_small_no_number_changes(data, budget):
 
 @pytest.mark.parametrize("objective", [Bilevel(order=2), SingleLevel(), SingleLevel(1)])
 def test_it_goes_with_every_objective(objective, data, budget):
-    chosen = gaea(darts(objective=objective), lr=1.0)
+    chosen = darts(1.0, objective)
     *_, run = search(COMPACT, data, chosen, budget, skip_below=0.3333)
     assert np.isfinite(run.loss_w[1:]).all() and run.computed[-1] < 18
 

@@ -119,7 +119,7 @@ def test_a_checkpoint_of_another_search_is_refused_with_the_difference(
     options = {"space": COMPACT, "data": data, "method": gaea(darts())}
     options = OTHERS[name]({**options, "budget": budget, "seed": 0})
     with pytest.raises(
-        InputError, match=rf"is of another search \(.*\b{name} "
+        InputError, match=rf"is of another search \(.*\b{name}[ .]"
     ) as info:
         list(search(**options, checkpoint=file))
     assert "\n" not in str(info.value)

@@ -10,7 +10,7 @@ from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, method, search
 from gaea_mini.search.state import State
-from gaea_mini.supernet import space
+from gaea_mini.supernet import build_supernet, space
 
 NODES = ["nasbench1shot1-1", "nasbench1shot1-2", "nasbench1shot1-3"]
 MIXTURES = ["darts", "gaea-darts", "pc-darts", "gaea-pc-darts", "gdas", "gaea-gdas"]
@@ -161,3 +161,26 @@ def test_a_method_that_is_not_defined_on_a_space_says_so(where):
     with pytest.raises(InputError) as error:
         next(search(space(where), noise(), ready("enas"), SMALL))
     assert where in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize("form", ["fast", "reference"])
+def test_an_edge_that_a_genotype_leaves_out_passes_nothing(form):
+    """With partial channels too, where a weight on 'none' would let channels by."""
+    where = space("darts")
+    torch.manual_seed(0)
+    cell = build_supernet(where, 1, 2, 4, 1, form, partial=4).layers[0]
+    choice = [[0] * 14 for _ in where.kinds]  # 'none', but for two edges a node:
+    for row in choice:
+        for entering in where.entering:  # both from the cell's inputs
+            row[entering[0]] = row[entering[1]] = 3
+    theta = torch.tensor(where.one_hot(where.format(choice)))[0]
+    nodes = where.nodes - 2
+    x = [torch.randn(2, 12, 8, 8), torch.randn(2, 12, 8, 8)]
+    y = cell(*x, theta)
+    # No later node takes anything from node 2, whatever node 2 is.
+    other = theta.clone()
+    other[where.edges.index((0, 2))] = 0
+    z = cell(*x, other)
+    width = y.shape[1] // nodes
+    assert not torch.equal(y[:, :width], z[:, :width]), "the test can tell"
+    assert torch.equal(y[:, width:], z[:, width:])

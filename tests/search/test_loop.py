@@ -362,3 +362,35 @@ def test_an_accident_does_not_lose_the_epochs_before(data, budget, monkeypatch):
 def test_both_forms_of_the_cell_can_be_searched(form, data, budget):
     run = whole(COMPACT, data, gaea(darts()), budget, form=form)
     assert run.config["form"] == form and run.epoch == 3
+
+
+@pytest.mark.parametrize("device", ["tpu", "meta", "cuda", "cuda:0"])
+def test_a_device_that_is_not_there_is_refused(device, data, budget, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match=f"device .?{device}.?[;:] .*take cpu"):
+        next(search(COMPACT, data, gaea(darts()), budget, device=device))
+
+
+def test_a_checkpoint_that_cannot_be_written_is_refused_at_once(data, budget, tmp_path):
+    for place, reason in (
+        (tmp_path, "it is a folder"),
+        (tmp_path / "a" / "b", "No su"),
+    ):
+        with pytest.raises(InputError, match=f"cannot write .*: {reason}"):
+            next(search(COMPACT, data, gaea(darts()), budget, checkpoint=place))
+
+
+@pytest.mark.parametrize("count", [2, 249, 250, 251, 252, 501])
+def test_no_accuracy_is_taken_of_one_picture_alone(count, data, budget, state_of):
+    state, sizes = state_of(data, gaea(darts()), budget), []
+    x, y = (part[:1].repeat_interleave(count, 0) for part in state.held_out)
+    state.held_out = x, y
+
+    def scores(pictures, weights):
+        sizes.append(len(pictures))
+        return torch.nn.functional.one_hot(y[: len(pictures)], 3)
+
+    state.scores = scores
+    assert state.accuracy(np.ones((1, 6, 3))) == 100
+    expected = {249: [249], 250: [250], 251: [251], 252: [250, 2], 501: [250, 251]}
+    assert sizes == expected.get(count, [2])

@@ -19,6 +19,7 @@ from gaea_mini.search import (
     Mixture,
     SingleLevel,
     darts,
+    darts_second,
     darts_sgd,
     gaea,
     method,
@@ -45,6 +46,18 @@ def test_gaea_changes_two_parts_and_the_name_only(base):
     assert changed.update == ExponentiatedGradient(lr=0.3)
     assert changed.objective is base.objective
     assert base.relaxation == Mixture(), "the original has changed"
+
+
+@pytest.mark.parametrize("name", ["darts-2nd", "darts-sgd", "darts-projected"])
+def test_gaea_of_what_the_paper_does_not_apply_it_to_is_refused_by_name(name):
+    with pytest.raises(InputError, match="no second order|would be gaea-darts"):
+        method(f"gaea-{name}")
+
+
+def test_gaea_has_no_second_order():
+    for base in (darts_second(), darts(objective=Bilevel(order=2))):
+        with pytest.raises(InputError, match="GAEA has no second order; use order 1"):
+            gaea(base)
 
 
 def test_gaea_twice_is_refused():
@@ -99,7 +112,7 @@ def test_the_mixture_is_differentiable_in_its_parameters():
 @pytest.mark.parametrize("name", METHODS)
 def test_a_step_that_is_no_positive_number_is_refused_at_once(name, lr):
     with pytest.raises(
-        InputError, match="lr_theta is .*; it must be a positive number"
+        InputError, match="lr_theta is .*; it must be above 0, and below"
     ):
         method(name, lr)
 
@@ -154,6 +167,17 @@ def test_a_number_of_passes_that_there_is_not_is_refused(passes):
         {"held_out": 1.0},
         {"held_out": float("nan")},
         {"crop": -1},
+        {"crop": 1.5},
+        {"epochs": 4.5},
+        {"batch": "4"},
+        {"cells": True},
+        {"pictures": 0},
+        {"pictures": 10.0},
+        {"momentum": 1.0},
+        {"momentum": -0.1},
+        {"clip": float("nan")},
+        {"lr_w_min": -1e-3},
+        {"weight_decay": float("inf")},
     ],
 )
 def test_a_budget_that_makes_no_sense_is_refused_by_name(wrong):

@@ -7,7 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gaea_mini.errors import InputError
-from gaea_mini.search import EG, ExponentiatedGradient, LogitsAdam, LogitsSGD
+from gaea_mini.search import (
+    EG,
+    ExponentiatedGradient,
+    LogitsAdam,
+    LogitsSGD,
+    ProjectedGradient,
+)
 
 TINY = torch.finfo(torch.float32).tiny
 
@@ -208,7 +214,7 @@ def test_logits_by_mistake_are_refused():
 
 @pytest.mark.parametrize("lr", [0, -0.1, float("nan"), float("inf")])
 def test_a_step_size_that_is_no_positive_number_is_refused(lr):
-    with pytest.raises(InputError, match="lr_theta is .*; it must be a positive"):
+    with pytest.raises(InputError, match="EG: lr is .*; it must be above 0"):
         EG([rows(1, 3)], lr=lr)
 
 
@@ -216,6 +222,52 @@ def test_a_step_size_that_is_no_positive_number_is_refused(lr):
 def test_a_floor_outside_0_to_1_over_o_is_refused(floor):
     with pytest.raises(InputError, match="floor"):
         EG([rows(1, 3)], floor=floor)
+
+
+@pytest.mark.parametrize("kind", [EG, ProjectedGradient])
+def test_a_group_that_is_added_is_checked_with_its_own_numbers(kind):
+    optimizer = kind([rows(1, 3)])
+    for wrong, reason in (
+        ({"params": [torch.tensor([[0.5, 0.6]])]}, "not on the simplex"),
+        ({"params": [torch.tensor(1.0)]}, "not on the simplex"),
+        ({"params": [rows(1, 3)], "lr": 0.0}, f"{kind.__name__}: lr is 0.0"),
+        ({"params": [rows(1, 4).half()]}, "keep it in float32 or float64"),
+    ):
+        with pytest.raises(InputError, match=reason):
+            optimizer.add_param_group(wrong)
+        assert len(optimizer.param_groups) == 1
+    if kind is EG:
+        with pytest.raises(InputError, match="EG: floor is 0.4"):
+            optimizer.add_param_group({"params": [rows(1, 3)], "floor": 0.4})
+    optimizer.add_param_group({"params": [rows(1, 2)], "lr": 0.3})
+    assert optimizer.param_groups[1]["lr"] == 0.3
+
+
+@pytest.mark.parametrize("kind", [EG, ProjectedGradient])
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_a_gradient_that_is_not_finite_is_refused_and_nothing_moves(kind, bad):
+    first, second = rows(1, 3), rows(1, 3)
+    before = first.clone()
+    optimizer = kind([first, second])
+    first.grad, second.grad = torch.ones_like(first), first * bad
+    with pytest.raises(InputError, match=f"{kind.__name__}: a gradient is not a fin"):
+        optimizer.step()
+    assert torch.equal(first, before)
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: ExponentiatedGradient(floor=-1e-5),
+        lambda: ExponentiatedGradient(floor=1.0),
+        lambda: LogitsAdam(beta1=1.0),
+        lambda: LogitsAdam(beta2=-0.1),
+        lambda: LogitsAdam(weight_decay=float("nan")),
+    ],
+)
+def test_numbers_of_an_update_are_checked_when_it_is_built(build):
+    with pytest.raises(InputError, match=r"(floor|beta.|weight_decay) is .*; it must"):
+        build()
 
 
 # ------------------------------------------------------------ updates of a method

@@ -39,6 +39,7 @@ def made_up_record(objective: str, final: dict[str, list[float]]) -> dict[str, A
         {
             "method": method,
             "objective": objective,
+            "rule": "the best score",
             "chosen": lrs[1],
             "scores": [
                 {"lr": lr, "accuracy_rounded": [40.0, 42.0]} for lr in (*lrs, 3.0)
@@ -167,19 +168,26 @@ def test_a_step_at_the_end_of_its_grid_is_said_to_be() -> None:
     record = json.loads(json.dumps(BILEVEL))
     record["steps"][0]["scores"].pop()
     text = search_tables.true_accuracies([record], PUBLISHED)
-    assert "For `darts` bilevel the chosen step is the largest that was tried" in text
+    said = "For `darts` bilevel (the last of 2 values) the chosen step is the largest"
+    assert said in text and "the score was still rising" in text
 
 
-def test_a_step_that_was_chosen_under_another_objective_is_said_to_be() -> None:
+def test_a_step_that_was_taken_over_is_said_to_be() -> None:
+    """As the kitchen writes it: see ``test_steps_that_another_recipe_chose...``."""
     record = json.loads(json.dumps(SINGLE))
     for step in record["steps"]:
-        step["objective"] = "bilevel"
+        rule = f"taken over from made_up, method {step['method']}"
+        step.update(rule=rule, seeds=[], scores=[])
     text = search_tables.true_accuracies([BILEVEL, record], PUBLISHED)
-    said = "`darts` single-level and `gaea(darts)` single-level were chosen in bilevel"
-    assert said in text
+    for name, method in (("`darts`", "darts"), ("`gaea(darts)`", "gaea-darts")):
+        said = f"The step of {name} single-level was taken over from made_up, method "
+        assert f"{said}{method}." in text
+    assert "still rising" not in text
     assert [
         line for line in text.splitlines() if "| `darts` single-level | 0.01" in line
     ]
+    with pytest.raises(InputError, match="darts was tried here: taken over from made"):
+        search_tables.tried(record, "darts")
 
 
 def test_differences_are_paired_and_their_direction_is_computed() -> None:
