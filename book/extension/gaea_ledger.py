@@ -436,6 +436,16 @@ def alone(
     return Finding(text, holds)
 
 
+def foreseen(
+    load: Load, entries: Sequence[Json], record: str, within: float
+) -> Finding:
+    """Predictions of what was held out are off by at most a part of the measurement."""
+    rows = [row for row in load(record)["rows"] if row["held_out"]]
+    off = [100 * (row["predicted"] / row["seconds"] - 1) for row in rows]
+    text = f"off by {', '.join(map(signed, off))} % for {len(rows)} sizes held out"
+    return Finding(text, max(map(abs, off)) <= 100 * within)
+
+
 MEASURES: dict[str, Callable[..., Finding]] = {
     function.__name__: function
     for function in (
@@ -453,6 +463,7 @@ MEASURES: dict[str, Callable[..., Finding]] = {
         compared,
         rival,
         alone,
+        foreseen,
     )
 }
 

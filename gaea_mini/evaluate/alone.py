@@ -69,6 +69,8 @@ def train_alone(
 ) -> Iterator[Training]:
     """Train one cell's network; yields the growing record after every epoch.
 
+    The inner problem of Eq. (eq-alone), solved for one cell.
+
     What is random in an epoch (order, crop, flip, cutout, drop path) depends on the
     seed and the epoch only, the first weights on the seed. So a training that continues
     from a checkpoint ends, on the CPU, bit for bit where it would have ended.
@@ -204,6 +206,7 @@ class _State:
                 logits, side = network(cut_out(x, recipe.cutout, self.order))
                 loss = total = F.cross_entropy(logits, y)
                 if side is not None:
+                    # Eq. (eq-auxiliary)
                     total = loss + recipe.auxiliary * F.cross_entropy(side, y)
                 self.optimizer.zero_grad()
                 total.backward()

@@ -76,9 +76,9 @@ class TrainingRecipe:
     def rate(self, done: float) -> float:
         r"""The learning rate when a part ``done`` in [0, 1) of all steps is behind.
 
-        Cosine: lr_min + (lr - lr_min) (1 + cos(pi done)) / 2. One-cycle: from lr / 25
-        in a straight line to lr during the warm-up, then the cosine over what is left
-        (Smith and Topin, 2019, as in fastai and PyTorch).
+        Cosine: lr_min + (lr - lr_min) (1 + cos(pi done)) / 2, Eq. (eq-cosine).
+        One-cycle: from lr / 25 in a straight line to lr during the warm-up, then the
+        cosine over what is left (Smith and Topin, 2019, as in fastai and PyTorch).
 
         >>> TrainingRecipe(lr=0.1).rate(0.5)
         0.05
@@ -87,6 +87,7 @@ class TrainingRecipe:
             if done < self.warm_up:
                 return self.lr * (1 / 25 + (1 - 1 / 25) * done / self.warm_up)
             done = (done - self.warm_up) / (1 - self.warm_up)
+        # Eq. (eq-cosine)
         return (
             self.lr_min + (self.lr - self.lr_min) * (1 + math.cos(math.pi * done)) / 2
         )

@@ -51,6 +51,7 @@ def drop_path(x: Tensor, rate: float) -> Tensor:
     """Drop x of a picture altogether with probability ``rate``; scale up the others."""
     if rate == 0:
         return x
+    # Eq. (eq-drop-path)
     kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= rate
     return x / (1 - rate) * kept
 

@@ -49,7 +49,7 @@ class DartsSpace(SearchSpace):
 
     @property
     def size(self) -> int:
-        """Number of genotypes, isomorphic ones counted apart.
+        """Number of genotypes, isomorphic ones counted apart, Eq. (eq-darts-size).
 
         >>> from gaea_mini.supernet import space
         >>> f"{space('darts').size:.1e}"
@@ -127,7 +127,7 @@ class DartsSpace(SearchSpace):
         .. math::
             s_e = \max_{o \ne \text{none}} \theta_{e o}
 
-        Each node keeps the two entering edges of largest s_e, and
+        Eq. (eq-strength). Each node keeps the two entering edges of largest s_e, and
         on each the operation of largest weight. ``none`` takes its share of theta but
         is never chosen. Ties go to the edge, and to the operation, listed first.
 

@@ -304,6 +304,17 @@ def test_the_new_rows_can_also_say_no(tmp_path: Path) -> None:
         assert gaea_ledger.show_row(row, tmp_path).outcome.startswith("differs")
 
 
+def test_a_cost_model_that_is_off_by_more_than_a_fifth_differs(tmp_path: Path) -> None:
+    (row,) = rows_that_read("cpu_cost")
+    content = record("cpu_cost")
+    assert gaea_ledger.show_row(row, RECORDS).outcome.startswith("agrees")
+    held = next(size for size in content["rows"] if size["held_out"])
+    held["predicted"] = 0.7 * held["seconds"]
+    (tmp_path / "cpu_cost.json").write_text(json.dumps(content))
+    shown = gaea_ledger.show_row(row, tmp_path)
+    assert shown.outcome.startswith("differs") and "−30.00" in shown.ours
+
+
 # ------------------------------------------------------------------ published numbers
 
 
