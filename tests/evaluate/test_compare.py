@@ -330,6 +330,7 @@ def test_the_ranking_judges_the_scores_of_every_state(kitchen, table, monkeypatc
             assert tau == pytest.approx(kendall(counts, tests), abs=1e-3)
             assert len(run["regret"]) == len(run["kendall"]) == BUDGET.epochs + 1
     assert len(record["ceiling"]) == 3 and all(0 < c < 1 for c in record["ceiling"])
+    assert max(record["ceiling"]) < record["one_more"] < record["true_means"] < 1
 
     def never(*_, **__):
         raise AssertionError("searched again")
