@@ -108,25 +108,40 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 def run_verify(options: argparse.Namespace) -> None:
     """Train cells again; ends with an error if one is not what the table says."""
     from gaea_mini.evaluate import load_table
-    from gaea_mini.evaluate.verify import check_draw, tolerance, verify
+    from gaea_mini.evaluate.verify import check_draw, limits, same_kind, verify
 
     table = load_table(options.table)
     check_draw(table, options.cells, options.seed, options.draw)
-    allowed = tolerance(table, options.cells)
-    wrong = 0
-    print(f"tolerance {allowed:.2f} points, from the spread between seeds")
+    exact = same_kind(table)
+    allowed = limits(table, options.cells)
+    if exact:
+        print("torch and processor of the table: every number must be the same")
+    else:
+        print(
+            "another torch or processor than the table's: sizes must be the same, test "
+            f"accuracy within {allowed.each:.2f} points, in the root mean square "
+            f"{allowed.together:.2f}"
+        )
+    wrong, differences = 0, []
     for check in verify(table, options.cells, options.seed, options.draw):
-        good = check.difference <= allowed
+        differences.append(check.difference)
+        near = check.same_size and check.difference <= allowed.each
+        good = check.equal if exact else near
         wrong += not good
         word = "bit for bit" if check.equal else f"{check.difference:.2f} points apart"
+        if not check.same_size:
+            word = "of another size"
         print(
             f"{short(check.cell):45} table {check.expected:.2f} %, "
             f"now {check.found:.2f} %: {word if good else 'WRONG, ' + word}"
         )
     if wrong:
+        raise InputError(f"{wrong} of {options.cells} cells are not as in the table")
+    square = sum(d * d for d in differences) / len(differences)
+    if square**0.5 > allowed.together:
         raise InputError(
-            f"{wrong} of {options.cells} cells are further from the table than "
-            f"{allowed:.2f} points"
+            f"the root mean square of the differences, {square**0.5:.2f}, is more "
+            f"than {allowed.together:.2f} points"
         )
 
 

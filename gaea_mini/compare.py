@@ -5,20 +5,18 @@ Searches come from the cache of the recorded runs or are made now, at the steps 
 records chose on seeds from 100 on; nothing is chosen here. Finished searches and
 repetitions are kept, so a comparison resumes where it stopped.
 
-The budget is processor seconds on one core. What a search costs is measured here, with
-one method after the other, because recorded searches ran beside other work. What a
-whole training costs is in the table: for ``compact`` in the same seconds (though a
-search's hold its own measurements after each epoch, and a training's hold none), for
-NAS-Bench-201 in those of its authors' GPU. There the two have no common scale, and
-random search is given the whole default clock.
+The budget is processor seconds on one core. What a search costs is measured here
+(``search_cost``), because recorded searches ran beside other work: its steps and the
+choice of its cell, without the accuracies that only the record asks for. A rival pays
+for its trainings and for the pass over the validation pictures by which it chooses.
+What that costs is in the table: for ``compact`` in the same seconds, for NAS-Bench-201
+in those of its authors' GPU. There the two have no common scale, and random search is
+given the whole default clock.
 """
 
-import hashlib
 import json
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -26,30 +24,21 @@ import numpy as np
 import torch
 
 from gaea_mini.errors import InputError
-from gaea_mini.evaluate import NasBench201, load_table
-from gaea_mini.evaluate.bohb import bohb
-from gaea_mini.evaluate.comparison import Trace, curve, difference, play, summary
-from gaea_mini.evaluate.one_seed import OneSeed
-from gaea_mini.evaluate.rivals import (
-    Rival,
-    default_clock,
-    evolution,
-    random_search,
-    reinforce,
+from gaea_mini.evaluate.comparison import Trace, curve, difference, summary
+from gaea_mini.evaluate.repetitions import (
+    RIVALS,
+    VARIANTS,
+    open_table,
+    repeat,
+    settings,
 )
+from gaea_mini.evaluate.rivals import default_clock
 from gaea_mini.evaluate.table import Table
 from gaea_mini.files import write_atomically
-from gaea_mini.kitchen import Kitchen, chosen_of, prepare
+from gaea_mini.kitchen import Kitchen, chosen_of
 from gaea_mini.recipes import FAMILY, Recipe, recipe_named
-from gaea_mini.search import search
 from gaea_mini.search.run import environment
-
-RIVALS: dict[str, Rival] = {
-    "random search": random_search,
-    "evolution": evolution,
-    "reinforce": reinforce,
-    "bohb": bohb,
-}
+from gaea_mini.search_cost import search_cost
 
 
 @dataclass(frozen=True)
@@ -182,19 +171,33 @@ def compare(
     longest = max(clock, *prices.values())
     looks = np.geomspace(longest / 200, longest, 60)
     rivals: list[dict[str, Any]] = []
+    variants: list[dict[str, Any]] = []
     random_ends: dict[str, list[float]] = {}
+
+    def played(rival: str, kind: str, clock: float) -> list[Trace]:
+        cache = kitchen.cache / "rivals"
+        return repeat(rival, kind, table, clock, repetitions, cache, kitchen.jobs)
+
+    def told(rival: str, kind: str, traces: list[Trace]) -> dict[str, Any]:
+        test = _at(traces, clock)
+        say(f"{name}: {rival} ({kind}): {summary(test)}")
+        return {
+            "rival": rival,
+            "table": kind,
+            "settings": settings(rival, open_table(kind, table)),
+            "trainings": float(np.mean([t.trainings for t in traces])),
+            "test": test,
+        }
+
     for kind in chosen.tables:
         for rival in RIVALS:
-            traces = _repeat(rival, kind, table, longest, repetitions, kitchen)
+            traces = played(rival, kind, longest)
             ends = {arm: _at(traces, price) for arm, price in prices.items()}
             if not rivals:
                 random_ends = ends
             rivals.append(
-                {
-                    "rival": rival,
-                    "table": kind,
-                    "trainings": float(np.mean([t.trainings for t in traces])),
-                    "test": _at(traces, clock),
+                told(rival, kind, traces)
+                | {
                     "regret": curve(traces, looks, best),
                     # None where the budget does not pay for one training each time.
                     "at_cost_of": {
@@ -203,7 +206,8 @@ def compare(
                     },
                 }
             )
-            say(f"{name}: {rival} ({kind}): {summary(rivals[-1]['test'])}")
+        for rival in VARIANTS:
+            variants.append(told(rival, kind, played(rival, kind, clock)))
 
     facts = truth.truth([])
     record = {
@@ -220,7 +224,8 @@ def compare(
         "repetitions": repetitions,
         "arms": searched,
         "rivals": rivals,
-        "differences": differences(searched, random_ends),
+        "variants": variants,
+        "differences": differences(searched, random_ends, chosen.one_clock),
         "environment": environment(torch.device("cpu")),
     }
     out = kitchen.records / f"{name}_comparison.json"
@@ -230,7 +235,9 @@ def compare(
 
 
 def differences(
-    searched: list[dict[str, Any]], random_ends: dict[str, list[float]]
+    searched: list[dict[str, Any]],
+    random_ends: dict[str, list[float]],
+    one_clock: bool = True,
 ) -> list[dict[str, Any]]:
     """Of true test accuracies: each GAEA version less its method, each arm less RS.
 
@@ -241,6 +248,8 @@ def differences(
       searched: the arms of a record.
       random_ends: per arm what random search found: for the arm's cost where there is
         one clock, for the whole default clock where there is not.
+      one_clock: says which; written into each difference as ``budget``, "equal" or
+        "whole clock".
     """
     ends = {
         (arm["method"], arm["objective"]): {
@@ -268,19 +277,11 @@ def differences(
                 {
                     "of": [method, objective],
                     "less": "random search",
+                    "budget": "equal" if one_clock else "whole clock",
                     **difference(list(end.values()), drawn, paired=False),
                 }
             )
     return found
-
-
-@cache
-def open_table(kind: str, path: str) -> Table:
-    """A table by kind: "compact", "nasbench201", or "one-seed" (see ``OneSeed``)."""
-    if kind == "compact":
-        return load_table(path)
-    means = NasBench201(path)
-    return OneSeed(means) if kind == "one-seed" else means
 
 
 def _searched(
@@ -292,14 +293,14 @@ def _searched(
     runs = kitchen.searches(recipe, arm.method, lr, arm.objective, arm.seeds)
     told = [truth.truth(run.genotype) for run in runs]
     tests = "test" if "test" in told[0] else "c10_test"
-    start, epoch = _seconds(kitchen, recipe, arm, lr)
+    start, epoch = search_cost(kitchen, recipe, arm.method, lr, arm.objective)
     return {
         "method": arm.method,
         "objective": arm.objective,
         "lr": lr,
         "steps_of": arm.steps,
         "seeds": list(arm.seeds),
-        "cost": [round(start + epoch * e, 2) for e in range(runs[0].epoch + 1)],
+        "cost": [round(start + epoch * e, 4) for e in range(runs[0].epoch + 1)],
         "test": [of_run[tests] for of_run in told],
         "rank": [of_run["rank"][-1] for of_run in told],
         "accuracy_rounded": [run.accuracy_rounded[-1] for run in runs],
@@ -308,56 +309,5 @@ def _searched(
     }
 
 
-def _seconds(
-    kitchen: Kitchen, recipe: Recipe, arm: Arm, lr: float, epochs: int = 3
-) -> tuple[float, float]:
-    """Processor seconds of a search up to its start, and of an epoch (the median)."""
-    task = kitchen.task(recipe, arm.method, lr, arm.objective, seed=0)
-    file = kitchen.cache / f"seconds-{_key(task)}.json"
-    if not file.exists():
-        torch.set_num_threads(1)
-        where, data, chosen, budget = prepare(task)
-        stamps = [time.process_time()]
-        for run in search(where, data, chosen, budget):
-            stamps.append(time.process_time())
-            if run.epoch == epochs:
-                break
-        spent = np.diff(stamps)
-        found = [float(spent[0]), float(np.median(spent[1:]))]
-        write_atomically(file, json.dumps(found).encode())
-    start, epoch = json.loads(file.read_text())
-    return start, epoch
-
-
-def _repeat(
-    rival: str, kind: str, path: str, clock: float, repetitions: int, kitchen: Kitchen
-) -> list[Trace]:
-    """All repetitions of a rival, 25 at a time, kept in the cache."""
-    from joblib import Memory, Parallel, delayed
-
-    kept = Memory(kitchen.cache / "rivals", verbose=0).cache(
-        play_many, ignore=["path"], verbose=0
-    )
-    sha256 = open_table(kind, path).truth([])["sha256"]
-    parts = np.array_split(np.arange(repetitions), max(1, repetitions // 25))
-    jobs = (
-        delayed(kept)(rival, kind, sha256, clock, part.tolist(), path=path)
-        for part in parts
-    )
-    return sum(Parallel(n_jobs=kitchen.jobs)(jobs), [])
-
-
-def play_many(
-    rival: str, kind: str, sha256: str, clock: float, seeds: list[int], path: str
-) -> list[Trace]:
-    """Some repetitions of a rival: what a worker does. ``sha256`` is the table's."""
-    table = open_table(kind, path)
-    return [play(RIVALS[rival], table, clock, seed) for seed in seeds]
-
-
 def _at(traces: list[Trace], cost: float) -> list[float]:
     return [round(float(trace.at([cost])[0]), 4) for trace in traces]
-
-
-def _key(task: Any) -> str:
-    return hashlib.sha256(repr(task).encode()).hexdigest()[:20]

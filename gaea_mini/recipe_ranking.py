@@ -17,8 +17,9 @@ import numpy as np
 import torch
 
 from gaea_mini.errors import InputError
-from gaea_mini.evaluate import TrainedTable, load_table
+from gaea_mini.evaluate import TrainedTable, components, load_table
 from gaea_mini.evaluate.ranking import kendall, ranking, score_all
+from gaea_mini.evaluate.signal import agreement
 from gaea_mini.files import write_atomically
 from gaea_mini.kitchen import Kitchen, Task, chosen_of, prepare
 from gaea_mini.recipes import Recipe, recipe_named
@@ -83,6 +84,9 @@ def cook_ranking(
             round(kendall(by_seed[:, a], by_seed[:, b]), 4)
             for a, b in combinations(range(by_seed.shape[1]), 2)
         ],
+        # What one more training would agree with that mean, and what the true means.
+        "one_more": round(agreement(components(by_seed), seen_once=True), 4),
+        "true_means": round(agreement(components(by_seed), seen_once=False), 4),
         "runs": [
             _judge(run, truth, keep=task.seed == seeds[0])
             for task, run in zip(tasks, runs, strict=True)

@@ -7,7 +7,7 @@ or what was done before.
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.evaluate.alone import train_alone
 from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.journal import Journal
-from gaea_mini.evaluate.trained import write_table
+from gaea_mini.evaluate.trained import processor, write_table
 from gaea_mini.evaluate.training import TrainingRecipe
 from gaea_mini.search.run import environment
 from gaea_mini.supernet import CellSpace, space
@@ -53,7 +53,7 @@ class Benchmark:
             raise InputError(f"space {self.space} cannot be trained exhaustively")
         return where
 
-    def tasks(self) -> list[tuple[int, int]]:
+    def tasks(self) -> "list[Task]":
         """(class, seed) of every training, seed by seed.
 
         Within a seed the classes are shuffled, so that the time left can be told from
@@ -108,7 +108,8 @@ def pictures(source: str, size: int) -> Pictures:
 def train_row(benchmark: Benchmark, number: int, seed: int) -> dict[str, Any]:
     """Train one class with one seed: what a worker does.
 
-    Accuracies are numbers of pictures that were recognised.
+    Accuracies are numbers of pictures that were recognised. With the row goes what else
+    it depends on: version of torch, hash of the pictures, kind of processor.
 
     Raises:
       InputError: the training failed; the message says of which cell.
@@ -138,6 +139,9 @@ def train_row(benchmark: Benchmark, number: int, seed: int) -> dict[str, Any]:
         "seconds": [round(run.seconds[epoch], 3) for epoch in at],
         "parameters": run.parameters,
         "flops": run.flops,
+        "torch": str(torch.__version__),
+        "data_sha256": data.sha256,
+        "processor": processor(),
     }
 
 
@@ -169,7 +173,8 @@ def build(
     if jobs < 1:
         raise InputError(f"jobs is {jobs}; it must be 1 or more")
     tasks = benchmark.tasks()
-    with Journal(journal, benchmark.heading(), repair) as finished:
+    heading = benchmark.heading()
+    with Journal(journal, heading, repair) as finished:
         done = {(row["class"], row["seed"]) for row in finished.rows}
         missing = [task for task in tasks if task not in done]
         count = len(tasks) - len(missing)
@@ -177,7 +182,7 @@ def build(
         try:
             with _workers(scheduler, jobs) as run:
                 for row in run(benchmark, missing):
-                    finished.append(row)
+                    finished.append(_checked(row, heading))
                     count += 1
                     watch(count, len(tasks))
         except InputError as error:
@@ -189,7 +194,7 @@ def build(
             ) from None
         rows = {(row["class"], row["seed"]): row for row in finished.rows}
     chosen = [rows[task] for task in tasks]
-    about = benchmark.heading() | {
+    about = heading | {
         "pictures": {
             "train": _trained_on(benchmark),
             "val": benchmark.recipe.held_out,
@@ -200,18 +205,39 @@ def build(
     write_table(out, benchmark.cells, about, chosen)
 
 
+def _checked(row: dict[str, Any], heading: dict[str, Any]) -> dict[str, Any]:
+    """The row for the journal, if the worker has the torch and the pictures of here.
+
+    These two are in the journal's heading, for all rows.
+    """
+    rest = dict(row)
+    for name, what in (("torch", "version of torch"), ("data_sha256", "pictures")):
+        if (theirs := rest.pop(name)) != (ours := heading[name]):
+            raise InputError(
+                f"a worker has another {what} than this process, {theirs[:20]} and "
+                f"{ours[:20]}; install the same on both"
+            )
+    return rest
+
+
 def _trained_on(benchmark: Benchmark) -> int:
     recipe = benchmark.recipe
     free = len(pictures(benchmark.source, recipe.size).y) - recipe.held_out
     return free if recipe.pictures is None else recipe.pictures
 
 
-Rows = Callable[[Benchmark, list[tuple[int, int]]], Iterator[dict[str, Any]]]
+Task = tuple[int, int]  # class and seed
+Rows = Callable[[Benchmark, list[Task]], Iterator[dict[str, Any]]]
+
+
+def _workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Rows]:
+    """A function that trains many tasks and yields rows as they are done."""
+    return _processes(jobs) if scheduler is None else _dask(scheduler)
 
 
 @contextmanager
-def _workers(scheduler: str | None, jobs: int) -> Iterator[Rows]:
-    """A function that trains many tasks and yields rows as they are done."""
+def _processes(jobs: int) -> Iterator[Rows]:
+    """Worker processes on this machine."""
     try:
         import joblib
         from joblib.externals.loky.process_executor import TerminatedWorkerError
@@ -219,16 +245,11 @@ def _workers(scheduler: str | None, jobs: int) -> Iterator[Rows]:
         raise InputError(
             "benchmark build needs joblib: pip install joblib, then run this again"
         ) from None
-    where = nullcontext() if scheduler is None else _dask(scheduler)
 
-    def run(
-        benchmark: Benchmark, tasks: list[tuple[int, int]]
-    ) -> Iterator[dict[str, Any]]:
+    def run(benchmark: Benchmark, tasks: list[Task]) -> Iterator[dict[str, Any]]:
         calls = (joblib.delayed(train_row)(benchmark, *task) for task in tasks)
         parallel = joblib.Parallel(
-            n_jobs=jobs if scheduler is None else -1,
-            return_as="generator_unordered",
-            batch_size=1,
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1
         )
         try:
             yield from parallel(calls)
@@ -237,17 +258,19 @@ def _workers(scheduler: str | None, jobs: int) -> Iterator[Rows]:
                 "a worker process was killed (by a person, or for want of memory)"
             ) from None
 
-    with where:
-        yield run
+    yield run
 
 
 @contextmanager
-def _dask(scheduler: str) -> Iterator[None]:
-    """Send joblib's calls to a Dask cluster."""
-    import joblib
+def _dask(scheduler: str) -> Iterator[Rows]:
+    """The workers of a Dask cluster.
 
+    Not through joblib's own Dask backend: with rows as they come, version 1.6 waits for
+    ever once a training has failed there.
+    """
     try:
-        from distributed import Client
+        from distributed import CancelledError, Client, KilledWorker, as_completed
+        from distributed.comm.core import CommClosedError
     except ImportError:
         raise InputError(
             "--scheduler needs Dask: pip install distributed, then run this again"
@@ -256,5 +279,28 @@ def _dask(scheduler: str) -> Iterator[None]:
         client = Client(scheduler, timeout=20)
     except (OSError, ValueError) as error:
         raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
-    with client, joblib.parallel_config("dask"):
-        yield
+
+    def run(benchmark: Benchmark, tasks: list[Task]) -> Iterator[dict[str, Any]]:
+        futures = [
+            client.submit(train_row, benchmark, *task, pure=False) for task in tasks
+        ]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except KilledWorker:
+            raise InputError(
+                "Dask workers were killed again and again on one training (by a "
+                "person, or for want of memory)"
+            ) from None
+        except (CancelledError, CommClosedError):
+            raise InputError(f"the Dask scheduler at {scheduler} is gone") from None
+
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=20)
+        except TimeoutError:
+            raise InputError(
+                f"the Dask scheduler at {scheduler} has no worker; start one with "
+                f"'dask worker {scheduler} --nthreads 1'"
+            ) from None
+        yield run

@@ -168,8 +168,14 @@ class NasBench201:
 
     def seconds(self, cell: str, epoch: int = -1) -> float:
         """Training on one half and one validation pass, on the benchmark's GPU."""
-        full = self._number("train_seconds_c10valid_200", cell) / 200
-        return full * (self.epochs[epoch] + VALIDATION_PASS)
+        return self._epoch(cell) * (self.epochs[epoch] + VALIDATION_PASS)
+
+    def look(self, cell: str) -> float:
+        """The validation pass alone."""
+        return self._epoch(cell) * VALIDATION_PASS
+
+    def _epoch(self, cell: str) -> float:
+        return self._number("train_seconds_c10valid_200", cell) / 200
 
     @cached_property
     def _place(self) -> dict[str, int]:

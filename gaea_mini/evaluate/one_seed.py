@@ -65,6 +65,10 @@ class OneSeed:
         """As the table's."""
         return self.table.seconds(cell, epoch)
 
+    def look(self, cell: str) -> float:
+        """As the table's."""
+        return self.table.look(cell)
+
     def truth(self, genotypes: list[str]) -> dict[str, Any]:
         """As the table's."""
         return self.table.truth(genotypes)

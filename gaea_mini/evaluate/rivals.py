@@ -10,7 +10,7 @@ would not be over when the clock runs out is not started, and the search ends th
 Settings: Dong and Yang, NAS-Bench-201, ICLR 2020, and its code (AutoDL-Projects,
 exps/NAS-Bench-201-algos), but for the step of REINFORCE, see there. As in that code, a
 training sees one seed, drawn at random, where the table has seeds, and a cell that is
-trained twice is paid for twice.
+trained twice is paid for twice. A rival pays for its looks at validation pictures too.
 """
 
 from collections import deque
@@ -21,6 +21,10 @@ import numpy as np
 
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.table import Table
+
+# Of what the rivals do. Raise it when that changes: repetitions that were kept under
+# another number are made again.
+VERSION = 2
 
 Choice = tuple[int, ...]  # an operation on each edge
 
@@ -60,21 +64,37 @@ class Trainer:
             raise InputError(f"the clock is {clock} seconds; it must be more than 0")
         self.table, self.clock, self.draws = table, clock, draws
         self.spent = 0.0
+        self.seed: int | None = None  # of the last training
 
-    def train(self, cell: str, epoch: int, paid: float = 0.0) -> float | None:
-        """Validation accuracy of a cell; None, and nothing spent, if time is short.
+    def train(self, cell: str, epoch: int) -> float | None:
+        """Validation accuracy of a new training; None, nothing spent, if time is short.
 
-        ``paid`` are seconds of this training that were charged before.
+        The training's seed is drawn, where the table has seeds.
         """
-        cost = self.table.seconds(cell, epoch) - paid
+        if not self._pay(cell, self.table.seconds(cell, epoch)):
+            return None
+        seeds = self.table.seeds
+        self.seed = seeds[int(self.draws.integers(len(seeds)))] if seeds else None
+        return self.table.val(cell, self.seed, epoch)
+
+    def go_on(self, cell: str, before: int, epoch: int) -> float | None:
+        """The last training again, from one epoch on to another; None as in ``train``.
+
+        What is left of it is paid, and the new look. It is the same training, so it has
+        the same seed.
+        """
+        done = self.table.seconds(cell, before) - self.table.look(cell)
+        if not self._pay(cell, self.table.seconds(cell, epoch) - done):
+            return None
+        return self.table.val(cell, self.seed, epoch)
+
+    def _pay(self, cell: str, cost: float) -> bool:
         if not cost > 0:
             raise InputError(f"the table has a training of {cost} seconds: {cell}")
         if self.spent + cost > self.clock:
-            return None
+            return False
         self.spent += cost
-        seeds = self.table.seeds
-        seed = seeds[int(self.draws.integers(len(seeds)))] if seeds else None
-        return self.table.val(cell, seed, epoch)
+        return True
 
 
 def fidelity(table: Table) -> int:
@@ -127,6 +147,11 @@ def evolution(
     best of them is copied with another operation on one edge. As in the benchmark's
     code the mutation draws a node first, then an edge into it. Real, Aggarwal, Huang,
     Le, AAAI 2019, algorithm 1.
+
+    Args:
+      population: how many are alive.
+      sample: how many are drawn for each child. The benchmark's script takes it as an
+        argument; 3 is that of its example.
     """
     draws = np.random.default_rng(seed)
     trainer, epoch = Trainer(table, clock, draws), fidelity(table)
@@ -180,7 +205,8 @@ def reinforce(
     Args:
       lr: Adam's step. The authors' code has a grid (0.01, 0.02, 0.1, 0.2, 0.5) and
         names 0.001, 0.01 and 0.5 in examples; 0.1 is the one of the grid whose cells
-        have the highest 12-epoch validation accuracy on NAS-Bench-201.
+        have the highest 12-epoch validation accuracy on NAS-Bench-201, chosen there
+        and taken over elsewhere. ``repetitions.VARIANTS`` has others.
       keep: "best" hands back the best cell that was trained, as the authors' code does;
         "argmax" the heaviest operation on each edge, as its first version did.
     """

@@ -1,6 +1,6 @@
 """How much of the spread between cells is signal, and how sure their order is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -56,6 +56,25 @@ def components(accuracies: np.ndarray) -> Components:
     within = float(accuracies.var(axis=1, ddof=1).mean())
     means = seeds * float(accuracies.mean(axis=1).var(ddof=1))
     return Components(max(0.0, (means - within) / seeds), within, seeds)
+
+
+def agreement(parts: Components, seen_once: bool) -> float:
+    r"""Kendall's tau with the measured means of S seeds, expected of good scores.
+
+    A pair of normal numbers with correlation rho has tau = (2 / pi) arcsin rho. The
+    scores are another training of every cell, with noise of its own, or the true means
+    themselves:
+
+    .. math::
+        \rho^2 = r_1 r_S \quad\text{or}\quad \rho^2 = r_S, \qquad
+        r_n = \frac{\sigma_b^2}{\sigma_b^2 + \sigma_w^2 / n}
+
+    Args:
+      parts: of the measured accuracies.
+      seen_once: the scores are one more training; if not, the true means.
+    """
+    once = replace(parts, seeds=1).reliability if seen_once else 1.0
+    return float(2 / np.pi * np.arcsin(np.sqrt(once * parts.reliability)))
 
 
 @dataclass(frozen=True)

@@ -35,7 +35,10 @@ class Table(Protocol):
         """Test accuracy: what only the reader may see."""
 
     def seconds(self, cell: str, epoch: int = -1) -> float:
-        """What a training up to this epoch costs on the simulated clock."""
+        """What a training up to this epoch and one look at it cost on the clock."""
+
+    def look(self, cell: str) -> float:
+        """What of that is the look: one pass over the validation pictures."""
 
     def truth(self, genotypes: list[str]) -> dict[str, Any]:
         """What the table says of a run's cells, for its record."""

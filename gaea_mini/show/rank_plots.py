@@ -155,8 +155,15 @@ def ranking_over_epochs(record: Json) -> Figure:
         low, high = min(record["ceiling"]), max(record["ceiling"])
         axes[0, 0].axhspan(low, high, color=MUTED, alpha=0.25, linewidth=0)
         axes[0, 0].annotate(
-            "two trainings", (0, high), (3, 3), textcoords="offset points", color=MUTED
+            "two trainings", (0, low), (3, -10), textcoords="offset points", color=MUTED
         )
+        if "one_more" in record:
+            one_more = record["one_more"]
+            axes[0, 0].axhline(one_more, color=MUTED, linewidth=1, linestyle="--")
+            axes[0, 0].annotate(
+                "one more training with the mean", (0, one_more), (3, 3),
+                textcoords="offset points", color=MUTED,
+            )  # fmt: skip
         for ax in axes[0]:
             bottom, top = ax.get_ylim()
             ax.set_ylim(min(bottom, -0.1), max(top, 1.0))

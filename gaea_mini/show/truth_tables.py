@@ -82,8 +82,15 @@ def rankings(record: Json) -> Text:
     low, high = min(record["ceiling"]), max(record["ceiling"])
     head = ["method", "Kendall's τ", "Spearman's ρ", "recall of 10", "recall of 50"]
     head += ["regret: best score", "regret: handed back"]
+    more = ""
+    if "one_more" in record:
+        more = (
+            "Another training would agree with the mean of the seeds, by which scores "
+            f"are judged here, to about {record['one_more']:.2f}, and the true means "
+            f"to about {record['true_means']:.2f}. "
+        )
     text = (
-        f"Two seeds of training alone agree with a τ of {low:.2f} to {high:.2f}. "
+        f"Two seeds of training alone agree with a τ of {low:.2f} to {high:.2f}. {more}"
         f"From highest to lowest mean τ: {names(order)}. Seeds in which the cell "
         f"handed back has less regret than the cell of best score: {', '.join(said)}."
     )
@@ -177,9 +184,12 @@ def differences(record: Json) -> Text:
         method, objective = found["of"]
         side = "higher" if low > 0 else "lower" if high < 0 else "open"
         count = " and ".join(dict.fromkeys(map(str, found["n"])))
+        less = found["less"]
+        if found.get("budget") == "whole clock":
+            less += ", whole clock"
         rows.append(
             [
-                f"`{method}` {objective} − {found['less']}",
+                f"`{method}` {objective} − {less}",
                 f"{count} seeds, paired" if found["paired"] else count,
                 signed(found["mean"]),
                 f"{signed(low)} to {signed(high)}".replace(" ", SPACE),
@@ -197,8 +207,11 @@ def differences(record: Json) -> Text:
         f"lie above 0 and {outside[True][1]} below."
     )
     if len(rows) > paired:
+        budgets = {d.get("budget") for d in record["differences"] if not d["paired"]}
+        equal = "whole clock" not in budgets
+        at = "at the same cost" if equal else "which has its whole clock"
         text += (
-            f" Of {len(rows) - paired} intervals of a search less random search, "
+            f" Of {len(rows) - paired} intervals of a search less random search, {at}, "
             f"{outside[False][0]} lie above 0 and {outside[False][1]} below."
         )
     return Text(f"{table(head, rows)}\n\n{text}")
@@ -207,6 +220,8 @@ def differences(record: Json) -> Text:
 def reproduced(record: Json, published: Json, runs: int = 500) -> Text:
     """Our rivals on NAS-Bench-201 beside the published ones, in standard errors.
 
+    Below each rival stand its variants, the same with other settings.
+
     Args:
       record: the comparison on NAS-Bench-201.
       published: from ``published.json``.
@@ -214,27 +229,34 @@ def reproduced(record: Json, published: Json, runs: int = 500) -> Text:
     """
     printed = {e["method"]: e["c10"] for e in published["nb201"]}
     tables = list(dict.fromkeys(r["table"] for r in record["rivals"]))
-    rows, near = [], {name: 0 for name in tables}
-    for rival in dict.fromkeys(r["rival"] for r in record["rivals"]):
-        mean, sd = printed[rival]
-        row = [rival, f"{mean:.2f}{PLUS_MINUS}{sd:.2f}"]
-        for found in record["rivals"]:
+    near = {name: 0 for name in tables}
+    played = [*record["rivals"], *record.get("variants", [])]
+    own_names = list(dict.fromkeys(r["rival"] for r in record["rivals"]))
+    every = sorted(
+        dict.fromkeys(r["rival"] for r in played),
+        key=lambda name: own_names.index(name.partition(",")[0]),
+    )
+    rows = []
+    for rival in every:
+        base = rival.partition(",")[0]
+        mean, sd = printed[base]
+        row = [rival, _pair(mean, sd)]
+        for found in played:
             if found["rival"] == rival:
                 ours, own = mean_sd(found["test"])
                 error = np.hypot(own / len(found["test"]) ** 0.5, sd / runs**0.5)
                 row += [spread(found["test"]), f"{signed((ours - mean) / error, 1)}"]
-                near[found["table"]] += abs(ours - mean) <= 2 * error
+                near[found["table"]] += rival == base and abs(ours - mean) <= 2 * error
         rows.append(row)
     head = ["rival", "published"]
+    what = {"nasbench201": "means", "one-seed": "single seeds"}
     for name in tables:
-        what = {"nasbench201": "means", "one-seed": "one seed"}[name]
-        head += [f"table of {what}", "standard errors off"]
+        head += [f"table of {what[name]}", "standard errors off"]
     text = "Within two standard errors: " + ", ".join(
-        f"{count} of {len(rows)} on the table of "
-        + {"nasbench201": "means", "one-seed": "single seeds"}[name]
+        f"{count} of {len(own_names)} on the table of {what[name]}"
         for name, count in near.items()
     )
-    return Text(f"{table(head, rows)}\n\n{text}.")
+    return Text(f"{table(head, rows)}\n\n{text}, variants not counted.")
 
 
 SETTINGS = ("without weight sharing", "searched on CIFAR-10", "one network", "optimum")

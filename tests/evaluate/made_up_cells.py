@@ -48,7 +48,13 @@ class MadeUp:
         return 60.0 - self._sum(cell) / 2
 
     def seconds(self, cell, epoch=-1):
-        return self.second * self.epochs[epoch] * (1 + sum(self.space.parse(cell)) / 10)
+        return self._epoch(cell) * (self.epochs[epoch] + 0.25)
+
+    def look(self, cell):
+        return self._epoch(cell) * 0.25
+
+    def _epoch(self, cell):
+        return self.second * (1 + sum(self.space.parse(cell)) / 10)
 
     def truth(self, genotypes):
         return {"test": [self.test(g) for g in genotypes]}

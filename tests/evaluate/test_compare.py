@@ -2,9 +2,11 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
+import torch
 from made_up_trained import CELLS, made_up_table
 
 from gaea_mini import compare as compares
@@ -14,16 +16,25 @@ from gaea_mini import (
     recipe_simplex,
     recipe_skips,
     recipes,
+    search_cost,
 )
 from gaea_mini.cli import main
 from gaea_mini.compare import COMPARISONS, Arm, Comparison, compare, differences
 from gaea_mini.errors import InputError
-from gaea_mini.evaluate import load_table
+from gaea_mini.evaluate import load_table, repetitions
+from gaea_mini.evaluate.comparison import play
 from gaea_mini.evaluate.ranking import kendall
-from gaea_mini.evaluate.rivals import default_clock, random_search
-from gaea_mini.kitchen import Kitchen
+from gaea_mini.evaluate.repetitions import PLAYERS, RIVALS
+from gaea_mini.evaluate.rivals import (
+    default_clock,
+    evolution,
+    random_search,
+    reinforce,
+)
+from gaea_mini.kitchen import Kitchen, prepare
 from gaea_mini.recipes import FAMILY, Recipe
-from gaea_mini.search import PRESETS
+from gaea_mini.search import PRESETS, search
+from gaea_mini.search.state import State
 
 BUDGET = replace(
     PRESETS["tiny"], channels=2, size=6, pictures=300, batch=32, epochs=1, crop=1
@@ -36,12 +47,13 @@ ARMS = (
     Arm("gaea-darts", "bilevel", "compact_family", (0, 1)),
     Arm("rs-ws", "bilevel", "compact_family", (0, 1)),
 )
+REPETITIONS = 8
 SMALL = {"test": Comparison("A test.", RECIPE, ARMS, ("compact",), one_clock=True)}
 
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory):
-    return made_up_table(tmp_path_factory.mktemp("table") / "t.json.gz", second=0.01)
+    return made_up_table(tmp_path_factory.mktemp("table") / "t.json.gz", second=0.001)
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +69,10 @@ def kitchen(tmp_path_factory, root):
 @pytest.fixture(scope="module")
 def record(kitchen, table):
     said = []
-    path = compare("test", kitchen, str(table), 30, said.append, SMALL)
-    assert len(said) == len(ARMS) + len(compares.RIVALS) + 1
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_cost, "pace", lambda _: 1.0)  # no whole trainings here
+        path = compare("test", kitchen, str(table), REPETITIONS, said.append, SMALL)
+    assert len(said) == len(ARMS) + len(PLAYERS) + 1
     return json.loads(path.read_text())
 
 
@@ -87,12 +101,12 @@ def test_steps_are_those_that_the_record_chose(record, kitchen):
 def test_a_rival_is_asked_at_the_cost_of_every_arm(record, table):
     truth = load_table(table)
     rivals = {rival["rival"]: rival for rival in record["rivals"]}
-    assert list(rivals) == list(compares.RIVALS)
+    assert list(rivals) == list(RIVALS)
     clock = record["clock"]
     assert clock == pytest.approx(default_clock(truth))
     prices = {"darts bilevel": record["arms"][0]["cost"][-1], "clock": clock}
     ends = {name: [] for name in prices}
-    for seed in range(30):
+    for seed in range(REPETITIONS):
         steps = list(random_search(truth, max(clock, *prices.values()), seed))
         for name, price in prices.items():
             last = [step for step in steps if step.seconds <= price][-1]
@@ -100,7 +114,7 @@ def test_a_rival_is_asked_at_the_cost_of_every_arm(record, table):
     found = rivals["random search"]
     np.testing.assert_allclose(found["test"], ends["clock"], atol=1e-3)
     told = found["at_cost_of"]["darts bilevel"]
-    assert told["n"] == 30
+    assert told["n"] == REPETITIONS
     assert told["mean"] == pytest.approx(np.mean(ends["darts bilevel"]), abs=1e-3)
 
 
@@ -112,7 +126,8 @@ def test_differences_are_by_seed_for_gaea_and_free_for_random_search(record):
     assert pair["mean"] == pytest.approx(np.mean(ends[1]) - np.mean(ends[0]), abs=1e-3)
     for method in ("darts", "gaea-darts", "rs-ws"):
         drawn = found[(method, "bilevel"), "random search"]
-        assert not drawn["paired"] and drawn["n"] == [2, 30]
+        assert drawn["budget"] == "equal" and "budget" not in pair
+        assert not drawn["paired"] and drawn["n"] == [2, REPETITIONS]
     assert len(found) == 4
 
 
@@ -129,6 +144,8 @@ def test_a_pair_takes_the_seeds_that_both_have():
     drawn = {"darts b": [0.0, 1.0], "gaea-darts b": [0.0, 1.0]}
     (pair,) = (d for d in differences(arms, drawn) if d["less"] == "darts")
     assert (pair["n"], pair["mean"]) == ([2, 2], 2.5)
+    others = [d for d in differences(arms, drawn, one_clock=False) if not d["paired"]]
+    assert [d["budget"] for d in others] == ["whole clock"] * 2
 
 
 def test_a_second_run_searches_and_plays_nothing(record, kitchen, table, monkeypatch):
@@ -136,11 +153,125 @@ def test_a_second_run_searches_and_plays_nothing(record, kitchen, table, monkeyp
         raise AssertionError("made again")
 
     monkeypatch.setattr("gaea_mini.kitchen.search", never)
-    monkeypatch.setattr(compares, "search", never)
-    monkeypatch.setattr(compares, "play", never)
-    path = compare("test", kitchen, str(table), 30, [].append, SMALL)
+    monkeypatch.setattr(search_cost, "timed", never)
+    monkeypatch.setattr(repetitions, "play", never)
+    path = compare("test", kitchen, str(table), REPETITIONS, [].append, SMALL)
     again = json.loads(path.read_text())
     assert again == record
+
+
+def test_a_variant_is_its_rival_with_other_settings(record, table):
+    truth = load_table(table)
+    rows = {row["rival"]: row for row in record["rivals"] + record["variants"]}
+    assert list(rows) == list(PLAYERS)
+    for name, row in rows.items():
+        assert row["settings"] == repetitions.settings(name, truth)
+        base = name.partition(",")[0]
+        changed = {
+            setting
+            for setting, value in row["settings"].items()
+            if value != rows[base]["settings"][setting]
+        }
+        assert bool(changed) == (name != base) and base in RIVALS
+    step = rows["reinforce, step 0.5, argmax"]
+    assert (step["settings"]["lr"], step["settings"]["keep"]) == (0.5, "argmax")
+    ends = [
+        list(reinforce(truth, record["clock"], seed, lr=0.5, keep="argmax"))[-1].best
+        for seed in range(REPETITIONS)
+    ]
+    np.testing.assert_allclose(step["test"], [truth.test(e) for e in ends], atol=1e-3)
+    assert rows["bohb"]["settings"]["looks"] == [2, 6]
+
+
+@pytest.mark.parametrize("what", ["VERSION", "settings", "clock"])
+def test_what_is_kept_is_not_taken_for_something_else(
+    what, table, tmp_path, monkeypatch
+):
+    """Neither after another version of the rivals, nor with other settings or time."""
+    played = []
+
+    def counted(rival, where, clock, seed):
+        played.append(seed)
+        return play(rival, where, clock, seed)
+
+    monkeypatch.setattr(repetitions, "play", counted)
+
+    def made(clock=1.0):
+        return repetitions.repeat(
+            "evolution", "compact", str(table), clock, 3, tmp_path, jobs=1
+        )
+
+    first = made()
+    assert made() == first and played == [0, 1, 2]
+    if what == "VERSION":
+        monkeypatch.setattr(repetitions, "VERSION", 99)
+        assert made() == first
+    elif what == "settings":
+        other = {"evolution": partial(evolution, sample=5)}
+        monkeypatch.setattr(repetitions, "PLAYERS", other)
+        assert made() != first
+    else:
+        assert made(0.5) != first
+    assert played == [0, 1, 2] * 2
+
+
+def test_a_table_that_changes_on_the_way_is_refused(table):
+    with pytest.raises(InputError, match="changed while it was in use"):
+        known = {"table": ["compact", "another hash"], "clock": 1.0}
+        repetitions.play_many("evolution", known, [0], str(table))
+
+
+# -------------------------------------------------------------- what a search costs
+
+
+@pytest.mark.parametrize("method", ["darts", "rs-ws", "enas"])
+def test_what_is_timed_is_the_search_without_its_measurements(method, monkeypatch):
+    ends = []
+
+    class Timed(State):
+        def __init__(self, *arguments):
+            super().__init__(*arguments)
+            ends.append(self)
+
+        def accuracy(self, theta, active=None):
+            if method == "darts":
+                raise AssertionError("measured")
+            return super().accuracy(theta, active)  # by which these two choose
+
+    monkeypatch.setattr(search_cost, "State", Timed)
+    task = Kitchen().task(RECIPE, method, 0.1, "bilevel", 0)
+    seconds = search_cost.timed(task, BUDGET.epochs)
+    assert len(seconds) == BUDGET.epochs + 1 and min(seconds) > 0
+    where, data, chosen, budget = prepare(task)
+    states = []
+    *_, run = search(where, data, chosen, budget, watch=states.append)
+    assert run.epoch == BUDGET.epochs and ends[0].step == states[-1].step
+    for mine, theirs in zip(ends[0].parameters, states[-1].parameters, strict=True):
+        assert torch.equal(mine, theirs)
+
+
+def test_the_cost_of_a_search_is_in_the_seconds_of_the_table(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(search_cost, "pace", lambda table: [0.4, 0.6][len(asked) % 2])
+    monkeypatch.setattr(
+        search_cost,
+        "timed",
+        lambda task, epochs: asked.append(epochs) or [2.0, 7, 3, 4],
+    )
+    kitchen = Kitchen(cache=tmp_path)
+    found = search_cost.search_cost(kitchen, RECIPE, "darts", 0.1, "bilevel")
+    assert found == (2.0 * 0.4, 4 * 0.4) and asked == [1, search_cost.EPOCHS]
+    assert search_cost.search_cost(kitchen, RECIPE, "darts", 0.1, "bilevel") == found
+    assert len(asked) == 2
+    monkeypatch.setattr(search_cost, "VERSION", 99)
+    search_cost.search_cost(kitchen, RECIPE, "darts", 0.1, "bilevel")
+    assert len(asked) == 4
+
+
+@pytest.mark.slow
+def test_the_pace_of_this_machine_is_that_of_one_training():
+    """Other machines are faster or slower, but not a hundred times."""
+    assert 0.01 < search_cost.pace(load_table("compact")) < 100
 
 
 def test_the_comparisons_hold_what_the_book_promises():
@@ -201,6 +332,7 @@ def test_the_ranking_judges_the_scores_of_every_state(kitchen, table, monkeypatc
             assert tau == pytest.approx(kendall(counts, tests), abs=1e-3)
             assert len(run["regret"]) == len(run["kendall"]) == BUDGET.epochs + 1
     assert len(record["ceiling"]) == 3 and all(0 < c < 1 for c in record["ceiling"])
+    assert max(record["ceiling"]) < record["one_more"] < record["true_means"] < 1
 
     def never(*_, **__):
         raise AssertionError("searched again")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -205,22 +206,36 @@ def test_reinforce_hands_back_the_best_or_the_heaviest():
         next(reinforce(MadeUp(), 10.0, keep="last"))
 
 
-def test_bohb_pays_only_the_rest_when_a_training_goes_on():
+def test_bohb_pays_only_the_rest_when_a_training_goes_on_and_keeps_its_seed():
     table = MadeUp()
     steps = list(bohb(table, 300.0, 0))
     spent, last = 0.0, None
-    begun, climbed = 0, 0
+    begun, climbed = [], 0
     assert rungs_of(table) == (0, 1, 2)
-    for step, (cell, _, epoch) in zip(steps, table.looks, strict=False):
+    for step, (cell, seed, epoch) in zip(steps, table.looks, strict=False):
         assert step.cell == cell
-        before = 0.0 if epoch == 0 else table.seconds(cell, epoch - 1)
-        begun += epoch == 0
+        before = 0 if epoch == 0 else table.epochs[epoch - 1]
+        if epoch == 0:
+            begun.append(seed)
         climbed += epoch == 2
-        assert epoch == 0 or last == (cell, epoch - 1), "a rung was left out"
-        spent += table.seconds(cell, epoch) - before
+        assert epoch == 0 or last == (cell, seed, epoch - 1), "another training"
+        # A second an epoch at least, and a quarter for each look.
+        pace = table.look(cell) / 0.25
+        spent += pace * (table.epochs[epoch] - before + 0.25)
         assert step.seconds == pytest.approx(spent)
-        last = (cell, epoch)
-    assert 5 < climbed < 0.7 * begun
+        last = (cell, seed, epoch)
+    assert 5 < climbed < 0.7 * len(begun) and set(begun) == set(table.seeds)
+
+
+def test_on_nas_bench_201_a_rung_of_bohb_is_a_training_of_its_own():
+    table = MadeUp(space=space("nasbench201"), epochs=(12, 200))
+    steps = list(bohb(table, 3000.0, 0))
+    looks = list(zip(table.looks, steps, strict=False))
+    again = [b[0] for a, b in pairwise(looks) if a[1].cell == b[1].cell]
+    assert len(again) > 10 and {epoch for _, _, epoch in table.looks} == {0}
+    assert {seed for _, seed, _ in again} == set(table.seeds)
+    spent = np.cumsum([table.seconds(step.cell, 0) for step in steps])
+    np.testing.assert_allclose([step.seconds for step in steps], spent)
 
 
 def test_bohb_hands_back_the_best_of_those_that_got_furthest():
@@ -294,6 +309,8 @@ def test_nas_bench_201_as_a_table(nb201_file):
     full = table.accuracy(cell, "train_seconds_c10valid_200")
     assert table.seconds(cell, 0) == pytest.approx(full / 200 * 12.353)
     assert table.seconds(cell) == pytest.approx(full / 200 * 200.353)
+    assert table.look(cell) == OneSeed(table).look(cell)
+    assert table.look(cell) == pytest.approx(full / 200 * 0.353)
     with pytest.raises(InputError, match="no single seeds"):
         table.val(cell, seed=0)
 

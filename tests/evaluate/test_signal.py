@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from gaea_mini.evaluate import components, order_of_best
+from gaea_mini.evaluate.ranking import kendall
+from gaea_mini.evaluate.signal import Components, agreement
 
 
 def simulated(between: float, within: float, cells: int, seeds: int, seed: int = 0):
@@ -73,3 +75,14 @@ def test_probabilities_and_intervals_are_calibrated():
 def test_the_same_seed_gives_the_same_answer():
     _, seen = simulated(1.0, 1.0, 30, 3)
     assert order_of_best(seen, seed=1) == order_of_best(seen, seed=1)
+
+
+@pytest.mark.parametrize("seen_once", [True, False])
+def test_the_agreement_is_that_of_drawn_cells(seen_once):
+    rng = np.random.default_rng(0)
+    true = rng.normal(scale=1.3, size=3000)
+    seeds = true[:, None] + rng.normal(scale=0.9, size=(3000, 4))
+    scores = seeds[:, 3] if seen_once else true
+    expected = kendall(scores, seeds[:, :3].mean(axis=1))
+    found = agreement(Components(1.3**2, 0.9**2, 3), seen_once)
+    assert found == pytest.approx(expected, abs=0.02)

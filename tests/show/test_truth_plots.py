@@ -242,10 +242,15 @@ def test_differences_say_on_which_side_of_0_they_lie() -> None:
     second = found["`gaea-darts` bilevel − random search"]
     assert (second[0], second[1], second[-1]) == ("3 and 4", "−1.00", "lower")
     assert "Of 1 intervals of a GAEA version less its method, 1 lie above 0" in text
-    assert "Of 1 intervals of a search less random search, 0 lie above 0 and 1" in text
+    said = "Of 1 intervals of a search less random search, {}, 0 lie above 0 and 1"
+    assert said.format("at the same cost") in text
     record = json.loads(json.dumps(made_up_comparison()))
     record["differences"][0] |= {"low": -0.1}
     assert "| open |" in truth_tables.differences(record)
+    record["differences"][1]["budget"] = "whole clock"
+    text = truth_tables.differences(record)
+    assert "`gaea-darts` bilevel − random search, whole clock" in rows(text)
+    assert said.format("which has its whole clock") in text
 
 
 def test_rivals_are_compared_in_standard_errors() -> None:
@@ -258,7 +263,18 @@ def test_rivals_are_compared_in_standard_errors() -> None:
     assert found["random search"][2] in ("+0.0", "−0.0")
     off = f"{(ours.mean() - 93.92) / error:+.1f}".replace("-", "−")
     assert found["evolution"][2] == off == found["evolution"][4]
-    assert "1 of 2 on the table of means, 1 of 2 on the table of single seeds." in text
+    counted = "1 of 2 on the table of means, 1 of 2 on the table of single seeds"
+    assert counted in text
+    exact = [93.92, 93.92]
+    record["variants"] = [
+        {"rival": "random search, twice", "table": name, "test": exact}
+        for name in ("nasbench201", "one-seed")
+    ]
+    text = truth_tables.reproduced(record, PUBLISHED, runs=500)
+    assert list(rows(text)) == ["random search", "random search, twice", "evolution"]
+    away = (93.92 - 93.70) / (0.36 / 500**0.5)
+    assert rows(text)["random search, twice"][2] == f"{away:+.1f}"
+    assert f"{counted}, variants not counted." in text
 
 
 def test_table_two_keeps_published_and_ours_apart() -> None:
