@@ -14,11 +14,11 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini -type f \
 # depend on how many.
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
-.PHONY: help install book test check format notebooks readme lab records bench clean
+.PHONY: help install book test test-slow check format notebooks readme lab pyodide records bench clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 install: $(READY) ## make .venv and install the pinned versions
 
@@ -38,8 +38,13 @@ $(BOOK): $(READY) $(SOURCES)
 	@for page in $(PAGES); do test -s $$page || { echo "$$page was not built" >&2; exit 1; }; done
 	@touch $@
 
-test: $(READY) $(BOOK) ## run all tests, the browser tests on the built book too
-	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile $(ARGS)
+test: $(READY) $(BOOK) ## run the tests, the browser tests on the built book too
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
+
+# In one process: they start servers, browsers and searches of their own.
+test-slow: $(READY) $(BOOK) ## run the tests that take long; some need `make pyodide`
+	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt
+	$(THREADS) $(BIN)/python -m pytest -m slow $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .
@@ -63,6 +68,9 @@ readme: $(READY) ## put the recorded figure and numbers into README.md
 lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt
 	$(BIN)/jupyter lab --notebook-dir=book
+
+pyodide: $(READY) ## fetch Python for the browser into _build/pyodide
+	$(BIN)/python tools/pyodide.py
 
 records: $(READY) ## make the recorded runs again (hours)
 	$(BIN)/python -m gaea_mini records
