@@ -41,10 +41,9 @@ $(BOOK): $(READY) $(SOURCES)
 test: $(READY) $(BOOK) ## run the tests, the browser tests on the built book too
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-# In one process: they start servers, browsers and searches of their own.
 test-slow: $(READY) $(BOOK) ## run the tests that take long; some need `make pyodide`
 	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt
-	$(THREADS) $(BIN)/python -m pytest -m slow $(ARGS)
+	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 check: $(READY) ## lint, types, spelling, notebooks in step with the chapters
 	$(BIN)/ruff check .
