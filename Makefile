@@ -15,7 +15,7 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini assignments -type f 
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: help install book test test-slow pythons colab check format notebooks readme lab \
-  records bench assignments grade grade-times clean
+  pyodide records bench assignments grade grade-times clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -42,7 +42,8 @@ $(BOOK): $(READY) $(SOURCES)
 test: $(READY) $(BOOK) ## run the tests, the browser tests on the built book too
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
-test-slow: $(READY) $(BOOK) ## run the tests that take longer than about ten seconds
+test-slow: $(READY) $(BOOK) ## run the tests that take long; some need `make pyodide`
+	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt
 	$(THREADS) $(BIN)/python -m pytest -n 2 --dist loadfile -m slow $(ARGS)
 
 pythons: $(READY) ## the tests that need no torch, on Python 3.12 and 3.13
@@ -73,6 +74,9 @@ readme: $(READY) ## put the recorded figure and numbers into README.md
 lab: $(READY) ## open the chapters in JupyterLab
 	$(BIN)/python -m pip install --quiet --requirement requirements-lab.txt
 	$(BIN)/jupyter lab --notebook-dir=book
+
+pyodide: $(READY) ## fetch Python for the browser into _build/pyodide
+	$(BIN)/python tools/pyodide.py
 
 records: $(READY) ## make the recorded runs again (hours)
 	$(BIN)/python -m gaea_mini records

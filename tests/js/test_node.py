@@ -18,6 +18,8 @@ SCRIPTS = [
     "gaea_mini/show/rank_scatter.js",
     "gaea_mini/show/explorer.js",
     "book/assets/widgets.js",
+    "book/assets/live.js",
+    "book/extension/live/worker.js",
 ]
 
 
