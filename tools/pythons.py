@@ -29,7 +29,10 @@ NEEDED = (
     *("pytest", "hypothesis", "joblib", "optuna", "PyYAML", "beautifulsoup4"),
 )
 # They need the book's own environment, or look at it.
-NOT_HERE = ("tests/book", "tests/browser", "tests/test_packaging.py")
+NOT_HERE = (
+    *("tests/book", "tests/browser", "tests/test_packaging.py"),
+    *("tests/test_stacks.py", "tests/test_wheel.py"),
+)
 # Without torch the doctests of the other rooms have nothing to run.
 WITHOUT_TORCH = ("tests", "gaea_mini/simplex", "gaea_mini/show", "gaea_mini/here.py")
 
