@@ -9,7 +9,6 @@ import pytest
 import torch
 from made_up_trained import CELLS, made_up_table
 
-from gaea_mini import compare as compares
 from gaea_mini import (
     recipe_alone,
     recipe_ranking,
