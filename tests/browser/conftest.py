@@ -7,7 +7,8 @@ worker, so that one Chromium and one web server serve them.
 * ``http_book``  address of the built book over http, "http://127.0.0.1:PORT/"
 * ``file_book``  the same pages from disk, "file:///.../_build/html/"
 * ``book``       one of the two, for a test that is run over both
-* ``open_page``  ``open_page(url, width=1280, scheme="light")`` gives a ``Visit``
+* ``open_page``  ``open_page(url, width=1280, scheme="light")`` gives a ``Visit``;
+  with ``touch=True`` there is a finger and no mouse, and less motion is asked for
 """
 
 from __future__ import annotations
@@ -107,12 +108,18 @@ def open_page(browser: Browser) -> Iterator[Callable[..., Visit]]:
     contexts = []
 
     def go(
-        url: str, width: int = 1280, height: int = 900, scheme: str = "light"
+        url: str,
+        width: int = 1280,
+        height: int = 900,
+        scheme: str = "light",
+        touch: bool = False,
     ) -> Visit:
         context = browser.new_context(
             viewport={"width": width, "height": height},
             color_scheme=scheme,
-            reduced_motion="no-preference",
+            reduced_motion="reduce" if touch else "no-preference",
+            has_touch=touch,
+            is_mobile=touch,
         )
         context.set_default_timeout(120_000)  # for a busy machine
         contexts.append(context)
