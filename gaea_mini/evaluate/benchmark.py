@@ -6,6 +6,7 @@ the table is written. A row depends on class and seed only, not on the worker, t
 or what was done before.
 """
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
@@ -275,6 +276,9 @@ def _dask(scheduler: str) -> Iterator[Rows]:
         raise InputError(
             "--scheduler needs Dask: pip install distributed, then run this again"
         ) from None
+    # What it would log of a lost cluster, with a traceback, is told in one line below.
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
     try:
         client = Client(scheduler, timeout=20)
     except (OSError, ValueError) as error:

@@ -295,7 +295,7 @@ def dask_cluster(folder: Path, workers: int):
         assert address.startswith("tcp://127.0.0.1:")
         yield cluster, address, [int(n) for n in cluster.stdout.readline().split()]
     finally:
-        if cluster.poll() is None:
+        with suppress(BrokenPipeError):
             cluster.communicate("")
 
 
