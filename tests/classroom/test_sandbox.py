@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ ENDS = {
     ),
     "memory in many processes": (
         "import os, time\nfor _ in range(3): os.fork()\n"
-        "x = bytearray(b'1' * 2 * 10**8)\ntime.sleep(20)",
+        "x = bytearray(b'1' * 2 * 10**8)\ntime.sleep(25)",
         "memory",
     ),
     "a loop that cannot be interrupted": (
@@ -160,10 +161,12 @@ def test_a_process_that_goes_too_far_is_ended(
 ) -> None:
     monkeypatch.setattr(sandbox, "GRACE", 1.0)
     cell, why = ENDS[name]
+    # The others are ended for what they do, however slow the machine is.
+    limits = SMALL if "loop" in name else replace(SMALL, cell=30)
     began = time.monotonic()
-    with Sandbox(SMALL) as opened, pytest.raises(Stopped, match=why):
+    with Sandbox(limits) as opened, pytest.raises(Stopped, match=why):
         opened.run(cell)
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 30
     with pytest.raises(Stopped):
         opened.run("1")
 

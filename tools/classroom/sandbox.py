@@ -273,11 +273,12 @@ def walls(limits: Limits) -> list[str]:
     return [
         str(shutil.which("bwrap")),
         *("--die-with-parent", "--new-session", *apart),
-        *("--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev", *binds),
+        *("--hostname", "sandbox", "--proc", "/proc", "--dev", "/dev"),
+        # Before the binds: this Python may lie below /tmp.
+        *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
+        *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm", *binds),
         *("--ro-bind", str(PACKAGE), "/grader/gaea_mini"),
         *("--ro-bind", str(INSIDE), "/grader/inside.py"),
-        *("--perms", "1777", "--size", size, "--tmpfs", "/tmp"),
-        *("--perms", "1777", "--size", size, "--tmpfs", "/dev/shm"),
         *("--remount-ro", "/dev", "--remount-ro", "/", "--chdir", "/tmp"),
     ]
 
