@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType, SimpleNamespace
 
 import pytest
+from docutils import nodes
 from docutils.core import publish_doctree
 
 PICTURE = (
@@ -130,3 +131,24 @@ def test_a_script_is_kept_once(gaea_book: ModuleType) -> None:
     context = {"script_files": files}
     gaea_book.drop_doubled_scripts(None, "", "", context, None)
     assert context["script_files"] == files[:2]
+
+
+def test_every_picture_is_fetched_late(gaea_book: ModuleType) -> None:
+    tree = publish_doctree(
+        ".. image:: a.png\n\n.. figure:: b.svg\n", settings_overrides=QUIET
+    )
+    gaea_book.fetch_pictures_late(None, tree, "")
+    assert [image["loading"] for image in tree.findall(nodes.image)] == ["lazy"] * 2
+
+
+def test_the_icon_script_is_emptied_after_a_good_build(
+    gaea_book: ModuleType, tmp_path: Path
+) -> None:
+    script = tmp_path / "_static" / "scripts" / "fontawesome.js"
+    script.parent.mkdir(parents=True)
+    script.write_text("x" * 9999, "utf-8")
+    app = SimpleNamespace(outdir=tmp_path)
+    gaea_book.drop_icon_script(app, RuntimeError())
+    assert script.stat().st_size == 9999
+    gaea_book.drop_icon_script(app, None)
+    assert script.stat().st_size < 100
