@@ -14,6 +14,8 @@ from gaea_mini.search import Bilevel, Budget, Method, SingleLevel, darts, gaea
 from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
+collect_ignore = ["ranks.py"]  # what torchrun starts, and no test
+
 
 def noisy_patterns(count: int = 100, size: int = 8, seed: int = 0) -> Pictures:
     """Three classes, each a fixed pattern under noise: easy to learn."""

@@ -15,7 +15,8 @@ EDGES = [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]]
 
 
 def cell(skips: int) -> str:
-    return arch(EDGES, ["skip_connect"] * skips + ["nor_conv_3x3"] * (6 - skips))
+    rows = [[1.0, 0.0]] * skips + [[0.0, 1.0]] * (6 - skips)
+    return arch(EDGES, rows, ["skip_connect", "nor_conv_3x3"])
 
 
 def made_up_record(
