@@ -41,9 +41,8 @@ class SearchControls(ipywidgets.VBox):
     ...                       "edges": [[0, 1]], "method": method},
     ...            "theta": [[[[0.5, 0.5]]]], "entropy": [0.693], "genotype": ["a"]}
     >>> controls = SearchControls(start, ["darts", "gaea-darts"], lr=0.1)
-    >>> asyncio.run(controls.run())
-    >>> controls.player.runs[0]["label"]
-    'darts, step 0.1, seed 0'
+    >>> controls.method.options, controls.seed.value
+    (('darts', 'gaea-darts'), 0)
     """
 
     def __init__(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -13,6 +14,12 @@ from gaea_mini import show
 from gaea_mini.errors import InputError
 
 EPOCHS = 4
+
+
+def finish(coroutine):
+    """To its end, in a thread: the browser tests leave a loop running in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
 
 
 def cut(run: dict[str, Any], epochs: int) -> dict[str, Any]:
@@ -70,7 +77,7 @@ def test_a_search_runs_into_the_player_epoch_by_epoch(controls: Any) -> None:
                 )
             await asyncio.sleep(0.01)
 
-    asyncio.run(watch())
+    finish(watch())
     assert sorted(set(seen)) == [(e, e) for e in range(EPOCHS + 1)]
     assert controls.player in controls.children
     assert "done" in controls.note.value
@@ -80,7 +87,7 @@ def test_what_is_chosen_is_what_runs(controls: Any, searches: Searches) -> None:
     controls.method.value = "gaea-darts"
     assert controls.lr.value == 0.1  # the method's own
     controls.lr.value, controls.seed.value = 0.03, 3
-    asyncio.run(controls.run())
+    finish(controls.run())
     assert searches.begun == [("gaea-darts", 0.03, 3)]
     assert controls.player.runs[0]["label"] == "gaea-darts, step 0.03, seed 3"
 
@@ -92,7 +99,7 @@ def test_stop_ends_after_an_epoch(controls: Any, searches: Searches) -> None:
         controls.stop.click()
         await controls._task
 
-    asyncio.run(stop())
+    finish(stop())
     assert searches.came == [0]
     assert "stopped after epoch 0" in controls.note.value
     assert controls.stop.disabled
@@ -108,7 +115,7 @@ def test_restart_gives_up_the_search_that_runs(
         controls.go.click()
         await controls._task
 
-    asyncio.run(twice())
+    finish(twice())
     assert searches.begun == [("darts", 0.01, 0), ("darts", 0.01, 1)]
     assert searches.came == [0, EPOCHS]
     assert len(controls.player.runs) == 1
@@ -118,7 +125,7 @@ def test_searches_stand_beside_each_other_and_at_most_four(controls: Any) -> Non
     controls.beside.value = True
     for seed in range(6):
         controls.seed.value = seed
-        asyncio.run(controls.run())
+        finish(controls.run())
     labels = [run["label"] for run in controls.player.runs]
     assert labels == [f"darts, step 0.01, seed {seed}" for seed in (2, 3, 4, 5)]
 
@@ -129,7 +136,7 @@ def test_a_search_that_cannot_run_says_why() -> None:
         yield
 
     controls = show.SearchControls(start, ["darts"])
-    asyncio.run(controls.run())
+    finish(controls.run())
     assert "lower lr_theta" in controls.note.value
 
 

@@ -298,7 +298,10 @@ def test_a_run_without_a_table_has_no_true_accuracy() -> None:
 
 def test_every_published_number_says_where_it_stands() -> None:
     listed = [
-        entry for part in PUBLISHED.values() if isinstance(part, list) for entry in part
+        entry
+        for name, part in PUBLISHED.items()
+        if isinstance(part, list) and name != "darts_space_phases"
+        for entry in part
     ]
     assert len(listed) >= 15
     assert all(len(entry["source"]) > 15 for entry in listed)
