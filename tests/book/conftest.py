@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 
@@ -33,4 +34,7 @@ def drawings(root: Path) -> ModuleType:
 @pytest.fixture(scope="session")
 def gaea_book(root: Path) -> ModuleType:
     """book/extension/gaea_book.py"""
-    return load(root / "book" / "extension" / "gaea_book.py")
+    folder = root / "book" / "extension"
+    if str(folder) not in sys.path:  # its modules import each other by name
+        sys.path.insert(0, str(folder))
+    return load(folder / "gaea_book.py")
