@@ -1,4 +1,4 @@
-"""What the commands share that run for hours: options, questions, progress, notes."""
+"""What a search that runs for hours needs: options, questions, progress, notes."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ ENDLESS = 24 * 3600  # and this is refused where there is nobody to ask
 
 
 def add_full_options(add: Any) -> None:
-    """Options of long runs, for ``search`` and ``train``."""
+    """Options of long runs."""
     add(
         "--precision",
         help="what the network computes in: 'float32', 'bfloat16', or on CUDA "

@@ -1,4 +1,4 @@
-"""What a long search or training will cost here, before it begins: hours and memory.
+"""What a long search will cost here, before it begins: hours and memory.
 
 Time is measured, not computed from a model: a few steps on the device itself, after
 one that is not counted. Memory is counted: what a forward pass of a few pictures keeps

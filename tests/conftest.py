@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator
-from importlib.util import find_spec
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import NoReturn
 
 # Set before numpy and torch are imported: more threads than cores make the tests
@@ -60,6 +61,35 @@ def pytest_runtest_makereport(
     report = yield
     skip_without_torch(report, item.path)
     return report
+
+
+@pytest.fixture(scope="session")
+def load() -> Callable[[Path], ModuleType]:
+    """``load(path)`` gives a module that is not part of an installed package."""
+
+    def load(path: Path) -> ModuleType:
+        spec = spec_from_file_location(path.stem, path)
+        assert spec and spec.loader
+        module = module_from_spec(spec)
+        spec.loader.exec_module(module)
+        return module
+
+    return load
+
+
+@pytest.fixture
+def few_pictures(tmp_path: Path) -> str:
+    """A .npz of 40 and 20 noise pictures in the form of CIFAR-10."""
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for part, count in (("train", 40), ("test", 20)):
+        shape = (count, 32, 32, 3)
+        arrays[f"x_{part}"] = rng.integers(0, 256, shape, dtype=np.uint8)
+        arrays[f"y_{part}"] = np.arange(count) % 10
+    np.savez(tmp_path / "c.npz", **arrays)
+    return str(tmp_path / "c.npz")
 
 
 @pytest.fixture(scope="session")

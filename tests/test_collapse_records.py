@@ -107,23 +107,18 @@ def test_the_other_cell_is_the_best_of_the_table(nb201_file) -> None:
     assert table.rank(CELLS["best of the table"]) == 1
 
 
-def test_the_recipe_trains_both_cells_and_resumes(tmp_path, monkeypatch) -> None:
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part, count in (("train", 40), ("test", 20)):
-        shape = (count, 32, 32, 3)
-        arrays[f"x_{part}"] = rng.integers(0, 256, shape, dtype=np.uint8)
-        arrays[f"y_{part}"] = np.arange(count) % 10
-    np.savez(tmp_path / "c.npz", **arrays)
+def test_the_recipe_trains_both_cells_and_resumes(
+    tmp_path, monkeypatch, few_pictures
+) -> None:
     small = replace(RECIPE, channels=2, size=8, batch=10)
     monkeypatch.setattr(recipe_skips, "RECIPE", small)
     monkeypatch.setattr(recipe_skips, "PICTURES", (20, 40))
     monkeypatch.setattr(recipe_skips, "PASSES", 40)
     monkeypatch.setattr(recipe_skips, "SEEDS", (0, 1))
-    path = cook_skips(tmp_path, tmp_path / "cache", str(tmp_path / "c.npz"), print)
+    path = cook_skips(tmp_path, tmp_path / "cache", few_pictures, print)
     before = path.read_bytes()
     configs = [t["config"] for t in json.loads(before)["trainings"]]
     lengths = [(c["pictures"], c["epochs"]) for c in configs]
     assert lengths == [(20, 2)] * 4 + [(40, 1)] * 4
-    cook_skips(tmp_path, tmp_path / "cache", str(tmp_path / "c.npz"), print)
+    cook_skips(tmp_path, tmp_path / "cache", few_pictures, print)
     assert path.read_bytes() == before, "also the seconds are those of the checkpoints"

@@ -3,7 +3,6 @@
 import json
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from gaea_mini import recipe_alone
@@ -40,20 +39,15 @@ def test_without_the_record_one_line_says_what_to_run(tmp_path, content):
             gaea_cell(path)
 
 
-def test_the_record_and_that_a_second_run_trains_nothing(root, tmp_path, monkeypatch):
-    rng = np.random.default_rng(0)
-    arrays = {}
-    for part, count in (("train", 40), ("test", 20)):
-        shape = (count, 32, 32, 3)
-        arrays[f"x_{part}"] = rng.integers(0, 256, shape, dtype=np.uint8)
-        arrays[f"y_{part}"] = np.arange(count) % 10
-    np.savez(tmp_path / "c.npz", **arrays)
+def test_the_record_and_that_a_second_run_trains_nothing(
+    root, tmp_path, monkeypatch, few_pictures
+):
     (tmp_path / "nasbench201_bilevel.json").write_bytes((root / RECORD).read_bytes())
     small = replace(recipe_alone.RECIPE, channels=4, size=8, epochs=2, batch=20)
     monkeypatch.setattr(recipe_alone, "RECIPE", small)
     said = []
     cache = tmp_path / "cache"
-    path = cook_alone(tmp_path, cache, str(tmp_path / "c.npz"), said.append)
+    path = cook_alone(tmp_path, cache, few_pictures, said.append)
     record = json.loads(path.read_text())
     assert record["recipe"] == path.stem == "alone_cifar10" and len(said) == 7
     runs = [(t["title"], t["config"]["seed"]) for t in record["trainings"]]
@@ -62,5 +56,5 @@ def test_the_record_and_that_a_second_run_trains_nothing(root, tmp_path, monkeyp
         assert training["config"]["genotype"] == record["cells"][training["title"]]
         assert len(training["test"]) == len(training["loss"]) == 2
     before = path.read_bytes()
-    cook_alone(tmp_path, cache, str(tmp_path / "c.npz"), said.append)
+    cook_alone(tmp_path, cache, few_pictures, said.append)
     assert path.read_bytes() == before, "also the seconds are those of the checkpoints"

@@ -1,6 +1,6 @@
 """Directives and roles of the back matter: pages made from data, code and chapters.
 
-* ``{chapter}`gaea` `` is a link to a chapter, or its name while it is planned;
+* ``{chapter}`gaea` `` is a link to a chapter, with its number;
 * ``{ledger}`` shows a part of ``book/back/ledger.yml``;
 * ``{notation}`` and ``{terms}`` show ``notation.yml`` and ``glossary.yml``;
 * ``{symbols}`` repeats the tables of symbols of all chapters;
@@ -50,23 +50,11 @@ def pages(root: Path) -> list[str]:
 
 
 def chapters(root: Path) -> list[dict[str, Any]]:
-    """All chapters of the plan, each with ``here``: it is in the table of contents.
-
-    A chapter that the plan forgot is listed under its file's name.
-    """
-    plan = yaml.safe_load((root / BACK / "chapters.yml").read_text("utf-8"))
-    there = [
-        page
-        for page in pages(root)[1:]
-        if not page.startswith(f"{BACK}/") and (root / f"{page}.md").exists()
-    ]
-    known = {chapter["file"] for chapter in plan}
-    plan += [
-        {"file": page, "name": stem(page), "needs": ""}
-        for page in there
-        if page not in known
-    ]
-    return [chapter | {"here": chapter["file"] in there} for chapter in plan]
+    """All chapters, in order, each with its file, its number and its short name."""
+    found: list[dict[str, Any]] = yaml.safe_load(
+        (root / BACK / "chapters.yml").read_text("utf-8")
+    )
+    return found
 
 
 def stem(page: str) -> str:
@@ -117,7 +105,7 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 
 class ChapterRole(SphinxRole):
-    """A chapter by the name of its file: a link, or its name while it is planned."""
+    """A chapter by the name of its file: a link, with its number and short name."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         root = Path(self.env.srcdir)
@@ -128,8 +116,6 @@ class ChapterRole(SphinxRole):
             message = f"{{chapter}}: no chapter {self.text!r} in {BACK}/chapters.yml"
             return [], [self.inliner.reporter.error(message, line=self.lineno)]
         name = chapter_name(chapter)
-        if not chapter["here"]:
-            return [nodes.inline(self.rawtext, f"{name} (planned)")], []
         link = addnodes.pending_xref(
             self.rawtext,
             nodes.inline("", name),
@@ -163,8 +149,7 @@ class Made(SphinxDirective):
         for name in ("_toc.yml", f"{BACK}/chapters.yml", *self.reads):
             self.env.note_dependency(str(self.root / name))
         for chapter in chapters(self.root):
-            if chapter["here"]:
-                self.env.note_dependency(str(self.root / f"{chapter['file']}.md"))
+            self.env.note_dependency(str(self.root / f"{chapter['file']}.md"))
         lines = "\n".join(self.markdown()).splitlines()
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, ""), self.content_offset, holder)
@@ -230,7 +215,7 @@ class Symbols(Made):
 
     def markdown(self) -> Iterator[str]:
         for chapter in chapters(self.root):
-            rows = symbols(self.source(chapter)) if chapter["here"] else []
+            rows = symbols(self.source(chapter))
             if rows:
                 yield f"\n**{{chapter}}`{chapter['file']}`**\n"
                 yield absolute(
@@ -261,11 +246,10 @@ class Needs(Made):
     def markdown(self) -> Iterator[str]:
         rows = []
         for chapter in chapters(self.root):
-            file, asks, times = chapter["file"], chapter["needs"], ["–", "–"]
-            if chapter["here"]:
-                asks = absolute(needs(self.source(chapter)), file) or asks
-                times = [f"{{{kind}-time}}`– <{file}>`" for kind in ("reading", "run")]
-            rows.append([f"{{chapter}}`{file}`", asks or "–", *times])
+            file = chapter["file"]
+            asks = absolute(needs(self.source(chapter)), file)
+            times = [f"{{{kind}-time}}`– <{file}>`" for kind in ("reading", "run")]
+            rows.append([f"{{chapter}}`{file}`", asks, *times])
         yield table(["chapter", "you need", "to read", "to run"], rows)
 
 

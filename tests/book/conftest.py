@@ -2,37 +2,30 @@
 
 from __future__ import annotations
 
-import importlib.util
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-
-def load(path: Path) -> ModuleType:
-    """A module that is not part of an installed package."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+Load = Callable[[Path], ModuleType]
 
 
 @pytest.fixture(scope="session")
-def notebooks(root: Path) -> ModuleType:
+def notebooks(root: Path, load: Load) -> ModuleType:
     """tools/notebooks.py"""
     return load(root / "tools" / "notebooks.py")
 
 
 @pytest.fixture(scope="session")
-def drawings(root: Path) -> ModuleType:
+def drawings(root: Path, load: Load) -> ModuleType:
     """tools/drawings.py"""
     return load(root / "tools" / "drawings.py")
 
 
 @pytest.fixture(scope="session")
-def gaea_book(root: Path) -> ModuleType:
+def gaea_book(root: Path, load: Load) -> ModuleType:
     """book/extension/gaea_book.py"""
     folder = root / "book" / "extension"
     if str(folder) not in sys.path:  # its modules import each other by name

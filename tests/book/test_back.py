@@ -344,16 +344,6 @@ def test_published_rows_agree_with_each_other() -> None:
             assert named[name][key] == pytest.approx(gain, abs=0.006)
 
 
-def test_the_two_lists_of_the_darts_space_agree() -> None:
-    content = record("published")
-    rows = {row["method"]: row for row in content["darts_space"]}
-    for row in content["darts_space_c10"]:
-        other = rows[row["method"]]
-        assert [row["mean"], row["sd"]] == other["c10_error"]
-        assert row["best"] == other["c10_best"]
-        assert row["gpu_days"] == other["gpu_days"]
-
-
 def test_hours_are_days_times_24() -> None:
     (row,) = (r for r in LEDGER["history"] if "tens of thousands" in r["claim"])
     shown = gaea_ledger.show_row(row, RECORDS).published
@@ -451,14 +441,11 @@ def test_a_docstring_of_the_api_page_is_clean(name: str, kind: str, value: Any) 
 def test_every_chapter_is_in_the_plan() -> None:
     plan = yaml.safe_load((BACK / "chapters.yml").read_text("utf-8"))
     assert [chapter["number"] for chapter in plan] == list(range(1, 15))
-    assert len(CHAPTERS) == len(plan), "a chapter of _toc.yml is not in chapters.yml"
-    for chapter in CHAPTERS:
-        assert chapter["here"] or chapter["needs"], f"{chapter['file']} needs a text"
+    listed = [page for page in gaea_back.pages(ROOT)[1:] if "/back/" not in page]
+    assert [chapter["file"] for chapter in plan] == listed
 
 
-@pytest.mark.parametrize(
-    "chapter", [c for c in CHAPTERS if c["here"]], ids=lambda c: c["name"]
-)
+@pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda c: c["name"])
 def test_what_the_back_matter_takes_from_a_chapter_is_there(
     chapter: dict[str, Any],
 ) -> None:

@@ -49,6 +49,20 @@ class Visit:
     failed: list[str] = field(default_factory=list)
     errors: list[str] = field(default_factory=list)
 
+    def sticking_out(self, root: str, inner: str) -> list[str]:
+        """The beginnings of what is inside ``root`` and reaches over its sides."""
+        found: list[str] = self.page.evaluate(
+            """([root, inner]) => [...document.querySelectorAll(`${root} ${inner}`)]
+            .filter(one => {
+              const box = one.getBoundingClientRect();
+              const room = one.closest(root).getBoundingClientRect();
+              return box.width
+                && (box.right > room.right + 1 || box.left < room.left - 1);
+            }).map(one => one.outerHTML.slice(0, 80))""",
+            [root, inner],
+        )
+        return found
+
     def outside(self, book: str) -> list[str]:
         """Requests that left the built book."""
         local = (book, "data:", "blob:", "about:")

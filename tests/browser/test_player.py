@@ -294,14 +294,7 @@ def test_no_overflow_at_any_width(
     page.get_by_label("Epoch", exact=True).fill(str(LAST))
     wait_for_epoch(page, LAST)
     assert wide(page) <= width
-    inner = page.evaluate(
-        """[...document.querySelectorAll('.gp *')].filter(one => {
-          const box = one.getBoundingClientRect();
-          const root = document.querySelector('.gp').getBoundingClientRect();
-          return box.width && (box.right > root.right + 1 || box.left < root.left - 1);
-        }).map(one => one.outerHTML.slice(0, 80))"""
-    )
-    assert inner == []
+    assert visit.sticking_out(".gp", "*") == []
     assert visit.errors == []
 
 
@@ -390,14 +383,7 @@ def test_two_darts_cells_side_by_side(
         assert len(kept) == panel.locator(".gp-kept").count() == 16
         assert panel.locator("code").text_content() == genotype
     assert wide(page) <= width
-    inner = page.evaluate(
-        """[...document.querySelectorAll('.gp :is(td, th, p, svg)')].filter(one => {
-          const box = one.getBoundingClientRect();
-          const root = document.querySelector('.gp').getBoundingClientRect();
-          return box.width && (box.right > root.right + 1 || box.left < root.left - 1);
-        }).map(one => one.outerHTML.slice(0, 80))"""
-    )
-    assert inner == []
+    assert visit.sticking_out(".gp", ":is(td, th, p, svg)") == []
     assert axe(page) == []
     assert visit.errors == []
 

@@ -14,7 +14,8 @@ def published() -> records.Json:
 
 
 def test_every_published_search_has_its_dot_and_its_number(published) -> None:
-    rows = published["darts_space_c10"]
+    rows = supernet_plots.searches(published)
+    assert len(rows) == 12
     ax = supernet_plots.search_costs(published).axes[0]
     names = [label.get_text() for label in ax.get_yticklabels()]
     days = {}
@@ -31,9 +32,10 @@ def test_every_published_search_has_its_dot_and_its_number(published) -> None:
 
 def test_a_cost_in_words_is_in_hours(published) -> None:
     made_up = {
-        "darts_space_c10": [
-            {"method": "slow", "gpu_days": 100},
-            {"method": "quick", "gpu_days": 0.5},
+        "darts_space": [
+            {"method": "slow", "gpu_days": 100, "params_m": 3.3},
+            {"method": "quick", "gpu_days": 0.5, "params_m": 3.3},
+            {"method": "moved", "gpu_days": 7, "params_m": None},
         ]
     }
     said = supernet_plots.cost_lines(made_up, "slow", "quick")
