@@ -11,7 +11,8 @@ It does nine small things:
 * a script that the theme lists twice is put on the page once;
 * an entry of the bibliography is a list item also for a screen reader;
 * the download menu offers the executed notebook, with a set-up cell that installs;
-* a picture is fetched when the reader comes near it, or prints the page;
+* a picture is fetched when the reader comes near it, or prints the page, and its room
+  is kept until then, so that nothing on the page moves;
 * the theme's icons come from its font alone, not from its script of 1.5 MB too.
 
 The back matter, the API page, Python in the page and what a published copy has are in
@@ -30,6 +31,7 @@ from typing import Any
 import nbformat
 import psutil
 from docutils import nodes
+from PIL import Image
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxRole
@@ -236,6 +238,32 @@ def fetch_pictures_late(app: Sphinx, doctree: nodes.document, docname: str) -> N
         image["loading"] = "lazy"
 
 
+def keep_room(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Width and height on every picture that is fetched late."""
+    sources = {name: source for source, name in app.builder.images.items()}
+
+    def sized(found: re.Match[str]) -> str:
+        width, height = size_of(Path(app.srcdir, sources[found[2]]))
+        return f'{found[1]} width="{width}" height="{height}" '
+
+    if "body" in context:
+        late = r'(<img [^>]*loading="lazy" src="[^"]*/_images/([^"/]+)")\s'
+        context["body"] = re.sub(late, sized, context["body"])
+
+
+def size_of(picture: Path) -> tuple[int, int]:
+    """Width and height in pixels; of an SVG those of its viewBox."""
+    if picture.suffix != ".svg":
+        with Image.open(picture) as image:
+            return image.size
+    box = re.search(r'viewBox="([^"]+)"', picture.read_text("utf-8"))
+    assert box, f"{picture} has no viewBox"
+    _, _, width, height = (float(number) for number in box[1].split())
+    return round(width), round(height)
+
+
 def drop_icon_script(app: Sphinx, exception: Exception | None) -> None:
     """The theme's template names the script on every page; what it names is empty."""
     script = Path(app.outdir) / "_static" / "scripts" / "fontawesome.js"
@@ -257,5 +285,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("html-page-context", offer_notebook, priority=400)
     app.connect("html-page-context", mend_bibliography)
     app.connect("doctree-resolved", fetch_pictures_late)
+    app.connect("html-page-context", keep_room)
     app.connect("build-finished", drop_icon_script)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -12,6 +12,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 from docutils import nodes
 from docutils.core import publish_doctree
+from PIL import Image
 
 PICTURE = (
     '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" '
@@ -139,6 +140,20 @@ def test_every_picture_is_fetched_late(gaea_book: ModuleType) -> None:
     )
     gaea_book.fetch_pictures_late(None, tree, "")
     assert [image["loading"] for image in tree.findall(nodes.image)] == ["lazy"] * 2
+
+
+def test_the_room_of_a_picture_is_kept(gaea_book: ModuleType, tmp_path: Path) -> None:
+    Image.new("RGB", (64, 48)).save(tmp_path / "a.png")
+    (tmp_path / "b.svg").write_text('<svg viewBox="0 0 640 270.4"></svg>', "utf-8")
+    builder = SimpleNamespace(images={"a.png": "a.png", "b.svg": "b.svg"})
+    app = SimpleNamespace(srcdir=tmp_path, builder=builder)
+    late = '<img alt="x" loading="lazy" src="../_images/{}" style="width: 85%;" />'
+    now = '<img alt="x" src="../_images/a.png" />'
+    context = {"body": late.format("a.png") + late.format("b.svg") + now}
+    gaea_book.keep_room(app, "page", "", context, None)
+    assert context["body"].count("width=") == 2 and context["body"].endswith(now)
+    assert 'a.png" width="64" height="48" style' in context["body"]
+    assert 'b.svg" width="640" height="270" style' in context["body"]
 
 
 def test_the_icon_script_is_emptied_after_a_good_build(

@@ -107,6 +107,25 @@ def test_page_is_not_wider_than_a_phone(
     assert wide <= width, f"{path} is {wide} pixels wide on a {width} pixel screen"
 
 
+def test_pictures_that_come_late_move_nothing(
+    file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(f"{file_book}book/2_supernet/erm_or_bilevel.html", width=390).page
+    page.wait_for_load_state("networkidle")
+    before, after, late = page.evaluate(
+        """async () => {
+          const tops = () => [...document.querySelectorAll('.bd-article h2, img')]
+            .map(one => Math.round(one.getBoundingClientRect().top));
+          const late = [...document.images].filter(one => !one.complete);
+          const before = tops();
+          late.forEach(one => { one.loading = 'eager'; });
+          await Promise.all(late.map(one => one.decode()));
+          return [before, tops(), late.length];
+        }"""
+    )
+    assert late >= 2 and before == after
+
+
 @every_page
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing(
