@@ -25,6 +25,7 @@ package = Path(gaea_mini.__file__).parent
 names = {path.stem for path in (package / "records").glob("*.json")}
 for name in names:
     assert records.load_record(name)
+assert records.folder() == package / "records"
 assert not any((above / "book").exists() for above in package.parents)
 assert len(data.load("fashion").x) and show.Quiz._esm
 print(package.parent)

@@ -47,6 +47,20 @@ def load_record(name: str, folder: str | Path | None = None) -> Json:
     )
 
 
+def folder() -> Path:
+    """The folder of the book's records: the first place that is there.
+
+    Raises:
+      InputError: there is none.
+    """
+    for place in _places():
+        if place.is_dir():
+            return place
+    raise InputError(
+        f"no folder of records; looked at {', '.join(map(str, _places()))}"
+    )
+
+
 def _places() -> list[Path]:
     checkout = Path(__file__).resolve().parents[2]
     here = Path.cwd()
