@@ -96,15 +96,15 @@ def forecast_search(
     """
     from gaea_mini import forecast
 
-    begun = options.checkpoint is not None and options.checkpoint.exists()
-    if ranks.share(begun) or forecast.is_small(budget, len(data.x)):
+    file = options.checkpoint
+    begun = ranks.first(lambda: file is not None and file.exists())
+    if begun or forecast.is_small(budget, len(data.x)):
         return
     expected = forecast.of_search(
         *(where, data, chosen, budget, device, speed, ranks),
         partial(check_memory, yes=options.yes),
     )
-    if ranks.rank == 0:
-        ask(expected.seconds, str(expected), options.yes)
+    ranks.first(lambda: ask(expected.seconds, str(expected), options.yes))
 
 
 def precision_for(device: str) -> str:

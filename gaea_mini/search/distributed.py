@@ -14,7 +14,7 @@ how many processes there were.
 """
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -97,13 +97,25 @@ class Ranks:
             dist.all_reduce(one)
         return int(one)
 
-    def share(self, value: Any) -> Any:
-        """Process 0's value, in every process."""
+    def first(self, call: Callable[[], Any]) -> Any:
+        """What ``call`` returns in process 0, in every process.
+
+        Raises:
+          InputError: in process 0 it did; then all raise it.
+          RankLostError: another process is gone.
+        """
         if self.count == 1:
-            return value
-        box = [value]
+            return call()
+        box: list[Any] = [None, None]
+        if self.rank == 0:
+            try:
+                box[0] = call()
+            except InputError as error:
+                box[1] = str(error)
         with _lost(self):
             dist.broadcast_object_list(box)
+        if box[1] is not None:
+            raise InputError(box[1])
         return box[0]
 
     def require_equal(self, tensors: Sequence[Tensor]) -> None:

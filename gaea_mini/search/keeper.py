@@ -142,7 +142,7 @@ class Keeper:
 
     def resume(self, state: State) -> Run:
         """Continue from the checkpoint, if there is one; the record so far."""
-        saved = self.ranks.share(self.file and latest(self.file, self.config))
+        saved = self.ranks.first(self._read)
         run = Run(self.config)
         if saved is not None:
             run = Run.from_dict(saved["run"])
@@ -150,6 +150,9 @@ class Keeper:
             self.middle = saved.get("middle", {})
             self.began -= self.middle.get("seconds", run.seconds[-1])
         return run
+
+    def _read(self) -> dict[str, Any] | None:
+        return None if self.file is None else latest(self.file, self.config)
 
     def begin(self, state: State) -> list[Tensor]:
         """At the start of an epoch; the losses of steps that are behind already."""

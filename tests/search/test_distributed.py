@@ -1,0 +1,227 @@
+"""Two processes on the CPU (gloo) against one: the same search, in parts."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from gaea_mini.errors import InputError
+from gaea_mini.search import Run, darts, distributed, enas, search
+from gaea_mini.search.distributed import ALONE, Ranks, joined
+from gaea_mini.supernet import space
+
+HERE = Path(__file__).resolve().parent
+ROOT = str(HERE.parent.parent)
+NAMES = ("bilevel", "one pass", "second order", "samples")
+SMALL = "search --channels 2 --pictures 100 --batch 8 --device cpu".split()
+
+
+def start(*arguments, count=2, **options):
+    """``torchrun``, whose port is free because it chooses it."""
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment["PYTHONPATH"] = os.pathsep.join([ROOT, str(HERE)])
+    return subprocess.Popen(
+        [*command, f"--nproc-per-node={count}", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+        **options,
+    )
+
+
+def finish(process, patience=600):
+    out, err = process.communicate(timeout=patience)
+    return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def found(tmp_path_factory):
+    """What two processes and one ended with, with batch norms' statistics and not."""
+    results = {}
+    for way in ("plain", "even"):
+        for count in (2, 1):
+            folder = tmp_path_factory.mktemp(f"{way}-{count}")
+            status, _, err = finish(start(HERE / "ranks.py", folder, way, count=count))
+            assert status == 0, err
+            results[way, count] = {
+                (name, rank): torch.load(folder / f"{name}-{rank}-of-{count}.out")
+                for name in NAMES
+                for rank in range(count)
+            }
+            assert not any("1" in p.name for p in folder.glob("*.pt*")), "of process 1"
+    return results
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_two_processes_are_one_where_no_statistics_are_local(found, name):
+    """The same pictures, crops, samples and steps: equal to rounding, 1e-4."""
+    one, two = found["even", 1][name, 0], found["even", 2][name, 0]
+    for a, b in zip(one["kept"], two["kept"], strict=True):
+        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+    runs = one["run"], two["run"]
+    for series in ("theta", "loss_w", "loss_theta", "accuracy_supernet"):
+        a, b = (np.array(run[series][1:], float) for run in runs)
+        assert np.allclose(a, b, rtol=1e-4, atol=1e-4), series
+    assert runs[0]["theta"][0] != runs[0]["theta"][-1], "theta never moved"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("way", ["plain", "even"])
+def test_theta_and_weights_are_the_same_bits_in_both_processes(found, way, name):
+    one, other = (found[way, 2][name, rank] for rank in (0, 1))
+    for a, b in zip(one["kept"], other["kept"], strict=True):
+        assert torch.equal(a, b)
+    for series in ("theta", "loss_w", "genotype", "accuracy_rounded"):
+        assert one["run"][series] == other["run"][series]
+    assert one["run"]["config"]["ranks"] == 2
+    assert "ranks" not in found[way, 1][name, 0]["run"]["config"]
+
+
+@pytest.mark.slow
+def test_with_local_statistics_the_search_is_near(found):
+    """Batch norms over 4 pictures in place of 8: the losses within 15 %."""
+    for name in ("bilevel", "one pass"):
+        one, two = (found["plain", count][name, 0]["run"] for count in (1, 2))
+        assert np.allclose(one["loss_w"][1:], two["loss_w"][1:], rtol=0.15)
+        assert one["loss_w"] != two["loss_w"]
+
+
+@pytest.mark.slow
+def test_the_command_by_torchrun_writes_once_and_resumes(tmp_path):
+    file, out = tmp_path / "c.pt", tmp_path / "run.json"
+    files = ("--checkpoint", file, "--out", out)
+    arguments = ("-m", "gaea_mini", *SMALL, "--epochs", "2", *files)
+    status, told, err = finish(start(*arguments))
+    assert status == 0, err
+    assert told.count("record written to") == 1 and told.count("cell |") == 1
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["c.pt", "c.pt.before", "run.json"]
+    run = Run.load(out)
+    assert run.epoch == 2 and run.config["ranks"] == 2
+    # One process is another search: the difference is shown, by each of the two.
+    status, _, err = finish(start(*arguments, "--seed", "7"))
+    assert status != 0
+    assert err.count("another search (seed 0 there, 7 here)") == 2
+    assert "gaea_mini: process 1: " in err
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_process_that_is_killed_ends_the_other_and_the_search_goes_on(
+    victim, tmp_path
+):
+    file, out = tmp_path / "c.pt", tmp_path / "run.json"
+    files = ("--checkpoint", file, "--out", out)
+    arguments = ("-m", "gaea_mini", *SMALL, "--epochs", "12", *files)
+    process = start(*arguments)
+    deadline = time.monotonic() + 300
+    while not file.exists():
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(child_of_rank(process.pid, victim), signal.SIGKILL)
+    status, _, err = finish(process)
+    assert status != 0
+    # Process 0, if it is the one that is left, writes the record of what was done.
+    assert not out.exists() or (victim == 1 and Run.load(out).epoch < 12)
+    assert f"gaea_mini: process {1 - victim}: another of the 2 processes is gone" in err
+    assert "goes on from --checkpoint" in err
+    status, _, err = finish(start(*arguments))
+    assert status == 0, err
+    assert Run.load(out).epoch == 12
+    straight = tmp_path / "straight.json"
+    arguments = ("-m", "gaea_mini", *SMALL, "--epochs", "12", "--out", straight)
+    assert finish(start(*arguments))[0] == 0
+    one, other = (json.loads(path.read_text()) for path in (out, straight))
+    assert one["theta"] == other["theta"] and one["loss_w"] == other["loss_w"]
+
+
+def child_of_rank(parent, rank):
+    """The process that torchrun started as this rank, by its environment."""
+    children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    (found,) = [
+        int(child)
+        for child in children
+        if f"RANK={rank}".encode()
+        in Path(f"/proc/{child}/environ").read_bytes().split(b"\0")
+    ]
+    return found
+
+
+# alone -------------------------------------------------------------------------------
+
+
+def test_alone_nothing_changes(monkeypatch):
+    monkeypatch.delenv("RANK", raising=False)
+    with joined("cpu") as (ranks, device):
+        assert ranks == ALONE == Ranks() and device == "cpu"
+    tensors = [torch.ones(2), torch.zeros(())]
+    assert ALONE.mean(tensors) == tuple(tensors) and ALONE.total(3, "cpu") == 3
+    assert ALONE.first(lambda: "x") == "x" and ALONE.changed() == {}
+    assert list(range(5))[ALONE.part] == list(range(5))
+
+
+def test_parts_of_a_batch_make_the_whole():
+    whole = list(range(12))
+    parts = [whole[Ranks(rank, 3).part] for rank in range(3)]
+    assert sorted(sum(parts, [])) == whole and {len(part) for part in parts} == {4}
+
+
+@pytest.mark.parametrize(
+    ("method", "batch", "count", "says"),
+    [
+        (darts(), 9, 2, "batches of 9 cannot be divided among 2 processes"),
+        (darts(), 2, 2, "give a multiple of 2, two pictures each or more"),
+        (enas(), 8, 2, "enas: the moving average of its rewards"),
+    ],
+)
+def test_what_cannot_be_divided_is_refused(
+    method, batch, count, says, patterns, budget
+):
+    from dataclasses import replace
+
+    with pytest.raises(InputError, match=says) as info:
+        next(
+            search(
+                *(space("compact"), patterns(), method, replace(budget, batch=batch)),
+                ranks=Ranks(1, count),
+            )
+        )
+    assert "\n" not in str(info.value)
+
+
+def test_a_process_that_is_gone_is_one_line(monkeypatch):
+    def gone(*given, **options):
+        raise RuntimeError("[gloo] Connection closed by peer\nat line 3")
+
+    monkeypatch.setattr(distributed.dist, "all_reduce", gone)
+    monkeypatch.setattr(distributed.dist, "broadcast", gone)
+    for call in (
+        lambda ranks: ranks.mean([torch.ones(2)]),
+        lambda ranks: ranks.total(1, torch.device("cpu")),
+        lambda ranks: ranks.require_equal([torch.ones(2)]),
+    ):
+        with pytest.raises(distributed.RankLostError, match="closed by peer") as info:
+            call(Ranks(0, 2))
+        assert "\n" not in str(info.value)
+
+
+def test_processes_that_drift_apart_are_found(monkeypatch):
+    """As seen by one of two processes: what process 0 sends is not what it holds."""
+    monkeypatch.setattr(distributed.dist, "broadcast", lambda t, source: t.add_(1))
+    monkeypatch.setattr(distributed.dist, "all_reduce", lambda t: t.add_(1))
+    with pytest.raises(InputError, match="have drifted apart"):
+        Ranks(1, 2).require_equal([torch.ones(3)])
+    monkeypatch.setattr(distributed.dist, "broadcast", lambda t, source: t)
+    Ranks(1, 2).require_equal([torch.ones(3)])
