@@ -6,8 +6,7 @@ the table is written. A row depends on class and seed only, not on the worker, t
 or what was done before.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -23,6 +22,7 @@ from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.journal import Journal
 from gaea_mini.evaluate.trained import write_table
 from gaea_mini.evaluate.training import TrainingRecipe
+from gaea_mini.evaluate.workers import workers
 from gaea_mini.search.run import environment
 from gaea_mini.supernet import CellSpace, space
 
@@ -175,8 +175,8 @@ def build(
         count = len(tasks) - len(missing)
         watch(count, len(tasks))
         try:
-            with _workers(scheduler, jobs) as run:
-                for row in run(benchmark, missing):
+            with workers(scheduler, jobs) as run:
+                for row in run(train_row, [(benchmark, *task) for task in missing]):
                     finished.append(row)
                     count += 1
                     watch(count, len(tasks))
@@ -204,57 +204,3 @@ def _trained_on(benchmark: Benchmark) -> int:
     recipe = benchmark.recipe
     free = len(pictures(benchmark.source, recipe.size).y) - recipe.held_out
     return free if recipe.pictures is None else recipe.pictures
-
-
-Rows = Callable[[Benchmark, list[tuple[int, int]]], Iterator[dict[str, Any]]]
-
-
-@contextmanager
-def _workers(scheduler: str | None, jobs: int) -> Iterator[Rows]:
-    """A function that trains many tasks and yields rows as they are done."""
-    try:
-        import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-    except ImportError:
-        raise InputError(
-            "benchmark build needs joblib: pip install joblib, then run this again"
-        ) from None
-    where = nullcontext() if scheduler is None else _dask(scheduler)
-
-    def run(
-        benchmark: Benchmark, tasks: list[tuple[int, int]]
-    ) -> Iterator[dict[str, Any]]:
-        calls = (joblib.delayed(train_row)(benchmark, *task) for task in tasks)
-        parallel = joblib.Parallel(
-            n_jobs=jobs if scheduler is None else -1,
-            return_as="generator_unordered",
-            batch_size=1,
-        )
-        try:
-            yield from parallel(calls)
-        except TerminatedWorkerError:
-            raise InputError(
-                "a worker process was killed (by a person, or for want of memory)"
-            ) from None
-
-    with where:
-        yield run
-
-
-@contextmanager
-def _dask(scheduler: str) -> Iterator[None]:
-    """Send joblib's calls to a Dask cluster."""
-    import joblib
-
-    try:
-        from distributed import Client
-    except ImportError:
-        raise InputError(
-            "--scheduler needs Dask: pip install distributed, then run this again"
-        ) from None
-    try:
-        client = Client(scheduler, timeout=20)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
-    with client, joblib.parallel_config("dask"):
-        yield
