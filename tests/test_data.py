@@ -285,7 +285,7 @@ def test_a_file_of_another_kind_is_refused(tmp_path, content):
 def test_a_single_array_and_a_folder_are_refused(tmp_path):
     np.save(tmp_path / "one.npy", np.zeros(3))
     refused(tmp_path / "one.npy", "one.npy is not a .npz")
-    refused(tmp_path, "cannot read")
+    refused(tmp_path, "folder without the files of CIFAR-10 or CIFAR-100")
 
 
 def test_nothing_is_unpickled(write, tmp_path):
