@@ -15,6 +15,7 @@ from gaea_mini.cli_benchmark import add_benchmark
 from gaea_mini.cli_full import prefix
 from gaea_mini.cli_lists import run_methods, run_spaces
 from gaea_mini.cli_search import HelpWithDefaults, a_file, add_search, add_table
+from gaea_mini.cli_sweep import add_sweep
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_apart, require_writable
 
@@ -81,6 +82,7 @@ def build_parser() -> Parser:
     spaces = commands.add_parser("spaces", help="list the search spaces")
     spaces.set_defaults(run=run_spaces)
     add_benchmark(commands)
+    add_sweep(commands)
     _add_records(commands)
     _add_compare(commands)
     return parser

@@ -6,9 +6,7 @@ the table is written. A row depends on class and seed only, not on the worker, t
 or what was done before.
 """
 
-import logging
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -24,8 +22,11 @@ from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.journal import Journal
 from gaea_mini.evaluate.trained import processor, write_table
 from gaea_mini.evaluate.training import TrainingRecipe
+from gaea_mini.evaluate.workers import workers
 from gaea_mini.search.run import environment
 from gaea_mini.supernet import CellSpace, space
+
+Task = tuple[int, int]  # class and seed
 
 
 @dataclass(frozen=True)
@@ -54,7 +55,7 @@ class Benchmark:
             raise InputError(f"space {self.space} cannot be trained exhaustively")
         return where
 
-    def tasks(self) -> "list[Task]":
+    def tasks(self) -> list[Task]:
         """(class, seed) of every training, seed by seed.
 
         Within a seed the classes are shuffled, so that the time left can be told from
@@ -181,8 +182,8 @@ def build(
         count = len(tasks) - len(missing)
         watch(count, len(tasks))
         try:
-            with _workers(scheduler, jobs) as run:
-                for row in run(benchmark, missing):
+            with workers(scheduler, jobs) as run:
+                for row in run(train_row, [(benchmark, *task) for task in missing]):
                     finished.append(_checked(row, heading))
                     count += 1
                     watch(count, len(tasks))
@@ -225,86 +226,3 @@ def _trained_on(benchmark: Benchmark) -> int:
     recipe = benchmark.recipe
     free = len(pictures(benchmark.source, recipe.size).y) - recipe.held_out
     return free if recipe.pictures is None else recipe.pictures
-
-
-Task = tuple[int, int]  # class and seed
-Rows = Callable[[Benchmark, list[Task]], Iterator[dict[str, Any]]]
-
-
-def _workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Rows]:
-    """A function that trains many tasks and yields rows as they are done."""
-    return _processes(jobs) if scheduler is None else _dask(scheduler)
-
-
-@contextmanager
-def _processes(jobs: int) -> Iterator[Rows]:
-    """Worker processes on this machine."""
-    try:
-        import joblib
-        from joblib.externals.loky.process_executor import TerminatedWorkerError
-    except ImportError:
-        raise InputError(
-            "benchmark build needs joblib: pip install joblib, then run this again"
-        ) from None
-
-    def run(benchmark: Benchmark, tasks: list[Task]) -> Iterator[dict[str, Any]]:
-        calls = (joblib.delayed(train_row)(benchmark, *task) for task in tasks)
-        parallel = joblib.Parallel(
-            n_jobs=jobs, return_as="generator_unordered", batch_size=1
-        )
-        try:
-            yield from parallel(calls)
-        except TerminatedWorkerError:
-            raise InputError(
-                "a worker process was killed (by a person, or for want of memory)"
-            ) from None
-
-    yield run
-
-
-@contextmanager
-def _dask(scheduler: str) -> Iterator[Rows]:
-    """The workers of a Dask cluster.
-
-    Not through joblib's own Dask backend: with rows as they come, version 1.6 waits for
-    ever once a training has failed there.
-    """
-    try:
-        from distributed import CancelledError, Client, KilledWorker, as_completed
-        from distributed.comm.core import CommClosedError
-    except ImportError:
-        raise InputError(
-            "--scheduler needs Dask: pip install distributed, then run this again"
-        ) from None
-    # What it would log of a lost cluster, with a traceback, is told in one line below.
-    for logger in ("distributed", "distributed.client"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=20)
-    except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
-
-    def run(benchmark: Benchmark, tasks: list[Task]) -> Iterator[dict[str, Any]]:
-        futures = [
-            client.submit(train_row, benchmark, *task, pure=False) for task in tasks
-        ]
-        try:
-            for future in as_completed(futures):
-                yield future.result()
-        except KilledWorker:
-            raise InputError(
-                "Dask workers were killed again and again on one training (by a "
-                "person, or for want of memory)"
-            ) from None
-        except (CancelledError, CommClosedError):
-            raise InputError(f"the Dask scheduler at {scheduler} is gone") from None
-
-    with client:
-        try:
-            client.wait_for_workers(1, timeout=20)
-        except TimeoutError:
-            raise InputError(
-                f"the Dask scheduler at {scheduler} has no worker; start one with "
-                f"'dask worker {scheduler} --nthreads 1'"
-            ) from None
-        yield run

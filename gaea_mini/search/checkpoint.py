@@ -47,6 +47,12 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         stored, _ = dict(saved["run"]["config"]), saved["state"]
     except Exception as error:  # torch names no exception of its own for a bad file
         raise _damaged(path) from error
+    require_same(f"checkpoint {path}", stored, config)
+    return saved
+
+
+def require_same(what: str, stored: dict[str, Any], config: dict[str, Any]) -> None:
+    """Refuse a file of a search with another config; says what differs."""
     there, here = flat(stored), flat(config)
     differing = [
         f"{name} {there.get(name, 'not')} there, {here.get(name, 'not')} here"
@@ -55,10 +61,9 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     ]
     if differing:
         raise InputError(
-            f"checkpoint {path} is of another search ({'; '.join(differing)}); "
+            f"{what} is of another search ({'; '.join(differing)}); "
             "give another file or the same settings"
         )
-    return saved
 
 
 def flat(config: dict[str, Any]) -> dict[str, Any]:

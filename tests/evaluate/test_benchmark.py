@@ -314,7 +314,7 @@ def test_two_dask_workers_make_the_same_rows_and_one_that_is_killed_loses_none(
         _, err = process.communicate()
         assert process.returncode == 2
         line, kept = last_line(err), len(rows_of(journal))
-        assert "Dask workers were killed again and again on one training" in line
+        assert "Dask workers were killed again and again on one task" in line
         assert 2 <= kept < TOTAL
         assert f"the {kept} rows that are done are in {journal}" in line
         assert "the same command goes on from there" in line

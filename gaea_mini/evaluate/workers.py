@@ -1,0 +1,100 @@
+"""Many tasks at once: in processes of this machine, or on a Dask cluster."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+from gaea_mini.errors import InputError
+
+# Takes a function and the arguments of each call; yields results as they are done.
+Doer = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[Any]]
+
+
+def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Doer]:
+    """A function that does many tasks and yields results as they are done.
+
+    Args:
+      scheduler: address of a Dask scheduler whose workers do them; what a lost worker
+        had is given to another, which begins it anew. None: processes of this machine.
+      jobs: how many processes here.
+
+    Raises:
+      InputError: joblib or Dask is missing; there is no scheduler, or it has no worker;
+        or a process was killed.
+    """
+    return _processes(jobs) if scheduler is None else _cluster(scheduler)
+
+
+@contextmanager
+def _processes(jobs: int) -> Iterator[Doer]:
+    try:
+        import joblib
+        from joblib.externals.loky.process_executor import TerminatedWorkerError
+    except ImportError:
+        raise InputError(
+            "worker processes need joblib: pip install joblib, then run this again"
+        ) from None
+
+    def run(
+        task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    ) -> Iterator[Any]:
+        parallel = joblib.Parallel(
+            n_jobs=jobs, return_as="generator_unordered", batch_size=1
+        )
+        try:
+            yield from parallel(joblib.delayed(task)(*given) for given in arguments)
+        except TerminatedWorkerError:
+            raise InputError(
+                "a worker process was killed (by a person, or for want of memory)"
+            ) from None
+
+    yield run
+
+
+@contextmanager
+def _cluster(scheduler: str) -> Iterator[Doer]:
+    """The workers of a Dask cluster.
+
+    Not through joblib's own Dask backend: with results as they come, version 1.6 waits
+    for ever once a task has failed there.
+    """
+    try:
+        from distributed import CancelledError, Client, KilledWorker, as_completed
+        from distributed.comm.core import CommClosedError
+    except ImportError:
+        raise InputError(
+            "--scheduler needs Dask: pip install distributed, then run this again"
+        ) from None
+    # What it would log of a lost cluster, with a traceback, is told in one line below.
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    try:
+        client = Client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
+
+    def run(
+        task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
+    ) -> Iterator[Any]:
+        futures = [client.submit(task, *given, pure=False) for given in arguments]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except KilledWorker:
+            raise InputError(
+                "Dask workers were killed again and again on one task (by a person, or "
+                "for want of memory)"
+            ) from None
+        except (CancelledError, CommClosedError):
+            raise InputError(f"the Dask scheduler at {scheduler} is gone") from None
+
+    with client:
+        try:
+            client.wait_for_workers(1, timeout=20)
+        except TimeoutError:
+            raise InputError(
+                f"the Dask scheduler at {scheduler} has no worker; start one with "
+                f"'dask worker {scheduler} --nthreads 1'"
+            ) from None
+        yield run
