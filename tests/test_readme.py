@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import importlib.util
 import io
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -18,13 +18,8 @@ README = (ROOT / "README.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
-def tools_readme() -> ModuleType:
-    """tools/readme.py"""
-    spec = importlib.util.spec_from_file_location("readme", ROOT / "tools/readme.py")
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def tools_readme(load: Callable[[Path], ModuleType]) -> ModuleType:
+    return load(ROOT / "tools" / "readme.py")
 
 
 @pytest.mark.slow

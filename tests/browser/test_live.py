@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import http.server
-import importlib.util
 import json
 import shutil
 import threading
@@ -48,13 +47,8 @@ class Headers(http.server.SimpleHTTPRequestHandler):
 
 
 @pytest.fixture(scope="module")
-def gaea_live() -> ModuleType:
-    path = ROOT / "book" / "extension" / "gaea_live.py"
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec and spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def gaea_live(load: Callable[[Path], ModuleType]) -> ModuleType:
+    return load(ROOT / "book" / "extension" / "gaea_live.py")
 
 
 @pytest.fixture(scope="module")

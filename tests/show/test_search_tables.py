@@ -80,6 +80,26 @@ def test_a_record_is_found_from_any_folder(tmp_path: Path) -> None:
         assert done.stdout == "2\n", done.stderr
 
 
+def test_the_folder_of_records_is_the_checkout_s_or_the_nearest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert (records.folder() / "published.json").is_file()
+    # As of a package installed without records, next to none and then to some.
+    package = tmp_path / "a" / "b" / "gaea_mini" / "show" / "records.py"
+    monkeypatch.setattr(records, "__file__", str(package))
+    below = tmp_path / "c" / "d"
+    below.mkdir(parents=True)
+    monkeypatch.chdir(below)
+    with pytest.raises(InputError, match="no folder of records; looked at"):
+        records.folder()
+    for nearer in (tmp_path / "book" / "records", tmp_path / "c" / "records"):
+        nearer.mkdir(parents=True)
+        assert records.folder() == nearer
+    installed = package.parents[1] / "records"
+    installed.mkdir(parents=True)
+    assert records.folder() == installed
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [
