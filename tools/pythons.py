@@ -4,7 +4,8 @@
     python tools/pythons.py 3.12 --torch 2.13.0  everything but the book's pages
     python tools/pythons.py 3.12 --record        keep the result for "Run it anywhere"
 
-Without torch a test that needs it is skipped; tests/conftest.py sees to that. On a desk
+The tests that take long are left out, as of `make test`. Without torch a test that needs
+it is skipped; tests/conftest.py sees to that. On a desk
 a Python that is not there is named and left out; on CI it is a failure.
 """
 
@@ -136,6 +137,7 @@ def run_tests(version: str, torch: str, record: bool, arguments: list[str]) -> i
     print(f"== tests on {shown}", flush=True)
     report = PLACE / f"{version}.xml"
     command = [python, "-m", "pytest", "-q", "-rfE", f"--junitxml={report}"]
+    command += ["-m", "not slow"]
     command += ["-p", "no:cacheprovider", *(f"--ignore={path}" for path in NOT_HERE)]
     command += arguments or ([] if torch else WITHOUT_TORCH)
     status = subprocess.run(
