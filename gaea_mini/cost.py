@@ -28,7 +28,7 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from gaea_mini.bench_steps import Contender, build_step
+from gaea_mini.bench.steps import Contender, build_step
 from gaea_mini.errors import InputError
 from gaea_mini.files import write_atomically
 from gaea_mini.search.run import environment, peak_mb

@@ -131,11 +131,11 @@ def test_no_search_needs_the_theory() -> None:
     # This is why two files of it are not counted above.
     theory = ("gaea_mini.simplex.mirror", "gaea_mini.simplex.stationary")
     users = {
-        path.name
+        path.relative_to(PACKAGE).as_posix()
         for path in MODULES
         if any(name.startswith(theory) for name in imports(path))
     }
-    assert users == {"mirror_checks.py", "mirror_plots.py", "recipe_simplex.py"}
+    assert users == {"checks/mirror.py", "show/mirror_plots.py", "recipes/simplex.py"}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(PACKAGE)))

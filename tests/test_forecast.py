@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from gaea_mini import cli_full, forecast
-from gaea_mini.cli import build_parser, main
+from gaea_mini import forecast
+from gaea_mini.cli import build_parser, full, main
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
@@ -118,40 +118,40 @@ def answer(monkeypatch):
 @pytest.mark.parametrize("text", ["\n", "y\n", "Yes\n"])
 def test_yes_goes_on(answer, text):
     answer(text)
-    cli_full.ask(3600, "an hour", yes=False)
+    full.ask(3600, "an hour", yes=False)
 
 
 @pytest.mark.parametrize("text", ["n\n", "no\n", "what?\n", ""])
 def test_anything_else_does_not(answer, text):
     answer(text)
     with pytest.raises(InputError, match="not begun; nothing was written"):
-        cli_full.ask(3600, "an hour", yes=False)
+        full.ask(3600, "an hour", yes=False)
 
 
 def test_who_said_yes_or_is_done_soon_is_not_asked(answer, capsys):
     answer("n\n")
-    cli_full.ask(3600, "an hour", yes=True)
-    cli_full.ask(60, "a minute", yes=False)
+    full.ask(3600, "an hour", yes=True)
+    full.ask(60, "a minute", yes=False)
     assert capsys.readouterr().err == "gaea_mini: an hour\ngaea_mini: a minute\n"
 
 
 def test_without_a_terminal_a_day_is_the_limit(answer):
     answer("", terminal=False)
-    cli_full.ask(20 * 3600, "20 hours", yes=False)
+    full.ask(20 * 3600, "20 hours", yes=False)
     with pytest.raises(InputError, match="more than a day, and there is no terminal"):
-        cli_full.ask(30 * 3600, "30 hours", yes=False)
-    cli_full.ask(30 * 3600, "30 hours", yes=True)
+        full.ask(30 * 3600, "30 hours", yes=False)
+    full.ask(30 * 3600, "30 hours", yes=True)
 
 
 def test_too_little_memory_is_said_before_anything_begins(capsys):
-    cli_full.check_memory(100, None, yes=False)
-    cli_full.check_memory(100, 200, yes=False)
+    full.check_memory(100, None, yes=False)
+    full.check_memory(100, 200, yes=False)
     assert capsys.readouterr().err == ""
-    cli_full.check_memory(95, 100, yes=False)
+    full.check_memory(95, 100, yes=False)
     assert "needs about 95 MiB" in capsys.readouterr().err
     with pytest.raises(InputError, match="about 300 MiB .* 200 MiB are free; give a"):
-        cli_full.check_memory(300, 200, yes=False)
-    cli_full.check_memory(300, 200, yes=True)
+        full.check_memory(300, 200, yes=False)
+    full.check_memory(300, 200, yes=True)
 
 
 LARGE = "search --epochs 2 --channels 2 --pictures 100 --batch 8".split()
@@ -161,7 +161,7 @@ def test_the_command_asks_and_takes_no_for_an_answer(
     answer, tmp_path, monkeypatch, capsys
 ):
     monkeypatch.setattr(forecast, "SMALL", 0)
-    monkeypatch.setattr(cli_full, "LONG", 0)
+    monkeypatch.setattr(full, "LONG", 0)
     files = ["--checkpoint", str(tmp_path / "c"), "--out", str(tmp_path / "r")]
     answer("n\n")
     assert main([*LARGE, *files]) == 2
@@ -197,7 +197,7 @@ def test_a_damaged_checkpoint_is_one_line_and_the_search_goes_on(tmp_path, capsy
 
 
 def test_within_an_epoch_the_bar_is_told_the_step(monkeypatch):
-    steps = cli_full.Steps()
+    steps = full.Steps()
     told = []
     steps.bar = SimpleNamespace(set_postfix_str=told.append)
     state = SimpleNamespace(step=7, theta_batches=range(9), weight_batches=range(10))
@@ -214,7 +214,7 @@ def test_within_an_epoch_the_bar_is_told_the_step(monkeypatch):
 
 def options_of(*arguments):
     options = build_parser().parse_args(["search", *arguments])
-    cli_full.fill_in(options)
+    full.fill_in(options)
     return options
 
 
@@ -261,7 +261,7 @@ def test_on_cuda_the_preset_takes_16_bits_and_compiles(monkeypatch, capability, 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
 
     def speed(*arguments, name="gaea-darts", device="cuda:0"):
-        return cli_full.speed_of(options_of(*arguments), method(name), device)
+        return full.speed_of(options_of(*arguments), method(name), device)
 
     assert speed("--preset=gpu") == Speed(type_, compile=True)
     assert speed("--preset=gpu", "--graphs") == Speed(type_, compile=True, graphs=True)

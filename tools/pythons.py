@@ -4,9 +4,9 @@
     python tools/pythons.py 3.12 --torch 2.13.0  everything but the book's pages
     python tools/pythons.py 3.12 --record        keep the result for "Run it anywhere"
 
-The tests that take long are left out, as of `make test`. Without torch a test that needs
-it is skipped; tests/conftest.py sees to that. On a desk
-a Python that is not there is named and left out; on CI it is a failure.
+The tests that take long are left out, as of `make test`. Without torch a test that
+needs it is skipped; tests/conftest.py sees to that. On a desk a Python that is not
+there is named and left out; on CI it is a failure.
 """
 
 from __future__ import annotations

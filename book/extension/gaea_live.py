@@ -37,7 +37,10 @@ LIVE = Path(__file__).parent / "live"
 PACKAGE = Path(__file__).parents[2] / "gaea_mini"
 
 # The part of gaea_mini that a page needs. None of it imports torch.
-PARTS = ("__init__.py", "errors.py", "checks.py", "mirror_checks.py", "simplex", "show")
+PARTS = (
+    *("__init__.py", "errors.py", "simplex", "show"),
+    *("checks/__init__.py", "checks/simplex.py", "checks/mirror.py"),
+)
 ENDINGS = {".py", ".js", ".css"}
 
 NODE_ONLY = {"pyodide.mjs"}

@@ -9,16 +9,8 @@ import pytest
 import torch
 from made_up_trained import CELLS, made_up_table
 
-from gaea_mini import (
-    recipe_alone,
-    recipe_ranking,
-    recipe_simplex,
-    recipe_skips,
-    recipes,
-    search_cost,
-)
+from gaea_mini import recipes
 from gaea_mini.cli import main
-from gaea_mini.compare import COMPARISONS, Arm, Comparison, compare, differences
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import load_table, repetitions
 from gaea_mini.evaluate.comparison import play
@@ -30,8 +22,17 @@ from gaea_mini.evaluate.rivals import (
     random_search,
     reinforce,
 )
-from gaea_mini.kitchen import Kitchen, prepare
-from gaea_mini.recipes import FAMILY, Recipe
+from gaea_mini.recipes import (
+    FAMILY,
+    Recipe,
+    alone,
+    ranking,
+    search_cost,
+    simplex,
+    skips,
+)
+from gaea_mini.recipes.compare import COMPARISONS, Arm, Comparison, compare, differences
+from gaea_mini.recipes.kitchen import Kitchen, prepare
 from gaea_mini.search import PRESETS, search
 from gaea_mini.search.state import State
 
@@ -151,7 +152,7 @@ def test_a_second_run_searches_and_plays_nothing(record, kitchen, table, monkeyp
     def never(*_):
         raise AssertionError("made again")
 
-    monkeypatch.setattr("gaea_mini.kitchen.search", never)
+    monkeypatch.setattr("gaea_mini.recipes.kitchen.search", never)
     monkeypatch.setattr(search_cost, "timed", never)
     monkeypatch.setattr(repetitions, "play", never)
     path = compare("test", kitchen, str(table), REPETITIONS, [].append, SMALL)
@@ -280,7 +281,7 @@ def test_the_comparisons_hold_what_the_book_promises():
         for arm in chosen.arms:
             ten = arm.method == "darts" or arm.method.startswith("gaea-")
             assert arm.seeds == tuple(range(10 if ten else 5))
-    special = (recipe_alone, recipe_ranking, recipe_simplex, recipe_skips)
+    special = (alone, ranking, simplex, skips)
     assert recipes.OTHERS == tuple(module.NAME for module in special)
 
 
@@ -316,9 +317,9 @@ def test_a_budget_below_one_training_leaves_a_rival_without_a_cell(kitchen, tmp_
 
 
 def test_the_ranking_judges_the_scores_of_every_state(kitchen, table, monkeypatch):
-    monkeypatch.setattr(recipe_ranking, "PICTURES", 20)
-    monkeypatch.setattr(recipe_ranking, "METHODS", ("rs-ws", "gaea-darts"))
-    path = recipe_ranking.cook_ranking(kitchen, str(table), (0, 1), RECIPE, [].append)
+    monkeypatch.setattr(ranking, "PICTURES", 20)
+    monkeypatch.setattr(ranking, "METHODS", ("rs-ws", "gaea-darts"))
+    path = ranking.cook_ranking(kitchen, str(table), (0, 1), RECIPE, [].append)
     record = json.loads(path.read_text())
     tests = load_table(table).column("test").mean(axis=1)
     assert [(r["method"], r["seed"]) for r in record["runs"]] == [
@@ -336,11 +337,11 @@ def test_the_ranking_judges_the_scores_of_every_state(kitchen, table, monkeypatc
     def never(*_, **__):
         raise AssertionError("searched again")
 
-    monkeypatch.setattr(recipe_ranking, "search", never)
-    again = recipe_ranking.cook_ranking(kitchen, str(table), (0, 1), RECIPE, [].append)
+    monkeypatch.setattr(ranking, "search", never)
+    again = ranking.cook_ranking(kitchen, str(table), (0, 1), RECIPE, [].append)
     assert json.loads(again.read_text()) == record
 
 
 def test_the_ranking_without_a_whole_table_is_refused(kitchen, tmp_path):
     with pytest.raises(InputError, match="no table"):
-        recipe_ranking.cook_ranking(kitchen, str(tmp_path / "gone.gz"))
+        ranking.cook_ranking(kitchen, str(tmp_path / "gone.gz"))
