@@ -113,6 +113,7 @@ def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
 )
 def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, says):
     if "--scheduler" in arguments:
+        pytest.importorskip("distributed")
 
         def refuse(address, timeout):
             raise OSError("nobody there")

@@ -73,11 +73,11 @@
     if (!setup) await loadScript(new URL("setup.js", HERE));
     const get = setup.from ? fetchFile : loadBeside;
     const missing = Object.entries(setup.hashes).filter(([name]) => !files.has(name));
-    let come = 0;
+    let come = 0, well = true; // files that come after one that failed say nothing
     await Promise.all(missing.map(async ([name, sha256]) => {
       await get(name, sha256);
-      say(`Loading Python: ${++come} of ${missing.length} files`);
-    }));
+      if (well) say(`Loading Python: ${++come} of ${missing.length} files`);
+    })).catch((error) => { well = false; throw error; });
   }
 
   // ---- the worker

@@ -74,10 +74,16 @@ function make(node, attributes, children = []) {
   node.append(...children);
   return node;
 }
+// JupyterLab takes keys for itself from whatever has the focus, unless that has this mark.
+function create(node, attributes, children) {
+  const focusable = /^(input|select|button)$/.test(node.localName) || "tabindex" in attributes;
+  if (focusable) node.setAttribute("data-lm-suppress-shortcuts", "true");
+  return make(node, attributes, children);
+}
 const h = (tag, attributes = {}, ...children) =>
-  make(document.createElement(tag), attributes, children);
+  create(document.createElement(tag), attributes, children);
 const s = (tag, attributes = {}, ...children) =>
-  make(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
+  create(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 const set = (node, attributes) => make(node, attributes);
 const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 

@@ -153,7 +153,7 @@ function build(model, el, now, change) {
   const walk = h("input", { type: "range", min: 1, step: 1, "aria-label": "Chosen point" });
   walk.addEventListener("input", () => choose(list[walk.value - 1]));
   const side = h("div", { class: "be-side" }, h("label", {}, "Point", walk), name, facts, view.el, code);
-  const root = h("div", { class: "gw be", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": "Searches and rivals on known tables" },
+  const root = h("div", { class: "gw be", role: "group", "aria-label": "Searches and rivals on known tables" },
     h("div", { class: "gw-row" }, h("label", {}, "data set", data),
       h("label", { class: "be-budget" }, "Budget", slider, spent)),
     h("div", { class: "gw-row be-chips", role: "group", "aria-label": "Methods" }, ...chips),

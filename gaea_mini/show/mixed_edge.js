@@ -91,7 +91,7 @@ function build(model, el) {
   const output = h("figure", { class: "me-out" }, h("figcaption", {}, "Mixture"), mixture.el);
   const edge = h("div", { class: "me-edge" }, flow, input,
     h("div", { class: "me-ops" }, ...rows.map((row) => row.el)), output);
-  const root = h("div", { class: "gw me", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": "A mixed edge" }, edge,
+  const root = h("div", { class: "gw me", role: "group", "aria-label": "A mixed edge" }, edge,
     h("div", { class: "gw-row" }, round, even, reset), read,
     h("p", { class: "gw-note" }, "Black is 0, white is 1, and orange is below 0."), after);
   el.replaceChildren(root);

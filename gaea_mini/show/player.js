@@ -316,7 +316,7 @@ function build(model, el) {
     charts.push(chart(runs, last, (run) => run[select.value], [], seek, select));
   }
   if (has("truth")) charts.push(chart(runs, last, (run) => run.truth, [], seek, "True test accuracy of the cell, %"));
-  const root = h("div", { class: "gp", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": `Architecture player: ${labels}` },
+  const root = h("div", { class: "gp", role: "group", "aria-label": `Architecture player: ${labels}` },
     h("div", { class: "gp-panels", "data-runs": runs.length }, ...panels.map((part) => part.el)),
     h("div", { class: "gp-charts" }, ...charts.map((part) => part.el)),
     h("div", { class: "gp-controls" }, button, h("label", {}, h("span", {}, "Epoch"), slider), count, speed));

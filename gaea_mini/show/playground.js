@@ -277,7 +277,7 @@ function build(model, el, first) {
   const count = number(), loud = number();
   const seed = input({ type: "number", min: 0, max: 9999, step: 1 }, "change",
     (value) => change({ seed: clamp(Math.round(value) || 0, 0, 9999) }));
-  const root = h("div", { class: "gw pg", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": "Simplex playground" },
+  const root = h("div", { class: "gw pg", role: "group", "aria-label": "Simplex playground" },
     h("div", { class: "pg-top" }, h("figure", {},
       h("figcaption", {}, k === 3 ? "Weights: drag the target" : `${k} weights: drag the target's bars`), view.el),
       h("div", { class: "pg-charts" }, ...charts.map((part) => part.el))),

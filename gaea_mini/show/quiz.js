@@ -38,7 +38,7 @@ function build(model, el) {
   const check = h("button", { type: "button" }, "Check");
   const show = h("button", { type: "button" }, "Show all reasons");
   const verdict = h("p", { class: "qz-verdict", role: "status" });
-  const root = h("div", { class: "gw qz", "data-lm-suppress-shortcuts": "true" }, h("fieldset", {},
+  const root = h("div", { class: "gw qz" }, h("fieldset", {},
     marked("legend", {}, model.get("question") + (several ? " <small>Choose all that are right.</small>" : "")),
     ...rows.map((row) => row.el)), h("div", { class: "gw-row" }, check, show, verdict));
   el.replaceChildren(root);

@@ -170,7 +170,7 @@ function build(model, el) {
   const ceiling = model.get("ceiling");
   const charts = [chart(runs, last, "Kendall's τ", ceiling === null ? [] : [[ceiling, "two trainings"]], seek),
     chart(runs, last, "", [], seek)];
-  const root = h("div", { class: "gw rs", "data-lm-suppress-shortcuts": "true", role: "group", "aria-label": "Shared weights against training alone" },
+  const root = h("div", { class: "gw rs", role: "group", "aria-label": "Shared weights against training alone" },
     h("div", { class: "gw-row" }, ...methods, h("label", {}, "best k", best)),
     h("div", { class: "gw-row rs-clock" }, playing, h("label", {}, "Epoch", slider, number)), read,
     h("div", { class: "rs-top" }, cloud, side), note, h("div", { class: "rs-charts" }, ...charts.map((one) => one.el)));

@@ -486,6 +486,10 @@ def test_widgets_of_the_book(
         page.get_by_label("Weight of skip").fill("1")
         page.get_by_role("button", name="Round").click()
         until(page, "document.querySelector('.me-read').textContent.includes(' 0 %')")
+    # JupyterLab leaves keys to what has the focus only if that carries this mark.
+    inside = ":is(.pg, .me, .gp, .qz) :is(input, select, button, [tabindex])"
+    assert page.locator(inside).count() >= 12
+    assert page.locator(f"{inside}:not([data-lm-suppress-shortcuts])").count() == 0
     quiz = page.locator(".qz").last
     quiz.scroll_into_view_if_needed()
     quiz.get_by_role("button", name="Show all").click()

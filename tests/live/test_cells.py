@@ -69,6 +69,15 @@ def test_an_interrupt_keeps_the_names(page: Any) -> None:
     assert page("x")[1] == [("text", "1\n")]
 
 
+def test_lines_are_sent_before_a_cell_falls_silent(cells_module: ModuleType) -> None:
+    """A long computation may follow them, and nothing else would send them."""
+    cells = cells_module.Cells()
+    sent: list[str] = []
+    cells.names["so_far"] = lambda: "".join(sent)
+    code = "print('a')\nprint('b')\nassert so_far() == 'a\\nb\\n'"
+    assert cells.run(code, "cell 7", lambda _, text: sent.append(text)), sent
+
+
 def test_endless_printing_does_not_fill_the_page(
     page: Any, cells_module: ModuleType
 ) -> None:
@@ -76,6 +85,8 @@ def test_endless_printing_does_not_fill_the_page(
     text = "".join(text for _, text in sent)
     assert len(text) < cells_module.MOST_TEXT + 100
     assert text.endswith("[more is printed, but not shown]\n")
+    # A few hundred messages at most, not one a line.
+    assert len(sent) < 2 * cells_module.QUICK
 
 
 def test_figures_are_pictures_returned_or_left_open(page: Any) -> None:

@@ -21,8 +21,10 @@ from typing import Any
 
 Send = Callable[[str, str], Any]
 
-# What a page can hold of one cell, and how long text may wait, in seconds.
+# What a page can hold of one cell. So many lines are sent at once, each by itself;
+# after that text waits for more of it, in seconds.
 MOST_TEXT = 100_000
+QUICK = 200
 PATIENCE = 0.05
 
 
@@ -31,7 +33,7 @@ class Text(io.TextIOBase):
 
     def __init__(self, send: Send) -> None:
         self.send, self.waiting, self.left = send, "", MOST_TEXT
-        self.sent = time.monotonic()
+        self.quick, self.sent = QUICK, time.monotonic()
 
     def write(self, text: str) -> int:
         if self.left > 0:
@@ -39,7 +41,10 @@ class Text(io.TextIOBase):
             self.left -= len(text)
             if self.left <= 0:
                 self.waiting += "\n[more is printed, but not shown]\n"
-        if time.monotonic() - self.sent > PATIENCE:
+        if self.quick > 0 and "\n" in text:
+            self.quick -= 1
+            self.flush()
+        elif time.monotonic() - self.sent > PATIENCE:
             self.flush()
         return len(text)
 
