@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 # Set before numpy and torch are imported: more threads than cores make the tests
 # many times slower, and sums then depend on the number of threads.
@@ -161,3 +164,45 @@ def made_up_table(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def cifar10_file() -> Path:
     """The CIFAR-10 pictures, which are never committed."""
     return beside("cifar10", "cifar10_9k.npz")
+
+
+@pytest.fixture
+def dask_cluster(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """``with dask_cluster(workers, failures) as (process, address, pids):``
+
+    A task is given up when more than so many workers were lost over it.
+    """
+
+    @contextmanager
+    def start(workers: int, failures: int) -> Iterator[tuple[Any, str, list[int]]]:
+        code = (
+            "import sys\n"
+            "from distributed import LocalCluster\n"
+            "if __name__ == '__main__':\n"
+            f"    options = dict(n_workers={workers}, threads_per_worker=1)\n"
+            "    with LocalCluster(dashboard_address=None, **options) as cluster:\n"
+            "        print(cluster.scheduler_address, flush=True)\n"
+            "        print(*(w.pid for w in cluster.workers.values()), flush=True)\n"
+            "        sys.stdin.read()\n"
+        )
+        script = tmp_path_factory.mktemp("dask") / "cluster.py"
+        script.write_text(code)
+        limit = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": str(failures)}
+        cluster = subprocess.Popen(
+            [sys.executable, str(script)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **limit},
+        )
+        try:
+            assert cluster.stdout is not None
+            address = cluster.stdout.readline().strip()
+            assert address.startswith("tcp://127.0.0.1:")
+            yield cluster, address, [int(n) for n in cluster.stdout.readline().split()]
+        finally:
+            with suppress(BrokenPipeError):
+                cluster.communicate("")
+
+    return start

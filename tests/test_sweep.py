@@ -125,34 +125,12 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, says):
     assert not list(tmp_path.rglob("*.json"))
 
 
-CLUSTER = """
-import sys
-from distributed import LocalCluster
-if __name__ == "__main__":
-    options = dict(n_workers=2, threads_per_worker=1, dashboard_address=None)
-    with LocalCluster(**options) as cluster:
-        pids = [worker.pid for worker in cluster.workers.values()]
-        print(cluster.scheduler_address, *pids, flush=True)
-        sys.stdin.read()
-"""
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
-def test_a_dask_cluster_that_loses_a_worker_in_mid_run(tmp_path):
+def test_a_dask_cluster_that_loses_a_worker_in_mid_run(tmp_path, dask_cluster):
     """Two workers on loopback; one is killed while it searches; no record is lost."""
-    script, out = tmp_path / "cluster.py", tmp_path / "out"
-    script.write_text(CLUSTER)
-    cluster = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "PYTHONPATH": ROOT},
-    )
-    try:
-        address, *workers = cluster.stdout.readline().split()
+    out = tmp_path / "out"
+    with dask_cluster(workers=2, failures=3) as (_, address, workers):
         options = ("--seeds", "0-5", "--epochs", "30", "--scheduler", address)
         process = start(out, *options)
         deadline = time.monotonic() + 300
@@ -162,11 +140,9 @@ def test_a_dask_cluster_that_loses_a_worker_in_mid_run(tmp_path):
             assert time.monotonic() < deadline
             time.sleep(0.01)
         assert len(list(out.glob("*.json"))) < 6
-        os.kill(int(workers[0]), signal.SIGKILL)
+        os.kill(workers[0], signal.SIGKILL)
         told, err = process.communicate(timeout=500)
         assert process.returncode == 0, err
-    finally:
-        cluster.communicate("")
     assert sorted(path.name for path in out.iterdir()) == [
         f"compact-gaea-darts-bilevel-seed{seed}.json" for seed in range(6)
     ]

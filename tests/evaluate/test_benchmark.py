@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -264,47 +264,12 @@ def test_a_full_disk_ends_the_build_in_one_line(tmp_path, built):
     assert numbers(tmp_path / "j") == numbers(built / "j")
 
 
-@contextmanager
-def dask_cluster(folder: Path, workers: int):
-    """A scheduler and worker processes on loopback: its address and their numbers.
-
-    A training whose worker is killed is given up at once, not after three more.
-    """
-    code = (
-        "import sys\n"
-        "from distributed import LocalCluster\n"
-        "if __name__ == '__main__':\n"
-        f"    options = dict(n_workers={workers}, threads_per_worker=1)\n"
-        "    with LocalCluster(dashboard_address=None, **options) as cluster:\n"
-        "        print(cluster.scheduler_address, flush=True)\n"
-        "        print(*(w.pid for w in cluster.workers.values()), flush=True)\n"
-        "        sys.stdin.read()\n"
-    )
-    script = folder / "cluster.py"
-    script.write_text(code)
-    cluster = subprocess.Popen(
-        [sys.executable, str(script)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-        env={**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"},
-    )
-    try:
-        address = cluster.stdout.readline().strip()
-        assert address.startswith("tcp://127.0.0.1:")
-        yield cluster, address, [int(n) for n in cluster.stdout.readline().split()]
-    finally:
-        with suppress(BrokenPipeError):
-            cluster.communicate("")
-
-
 @pytest.mark.slow
 def test_two_dask_workers_make_the_same_rows_and_one_that_is_killed_loses_none(
-    tmp_path, built
+    tmp_path, built, dask_cluster
 ):
     journal = tmp_path / "j"
-    with dask_cluster(tmp_path, workers=2) as (_, address, workers):
+    with dask_cluster(workers=2, failures=0) as (_, address, workers):
         assert len(workers) == 2
         process = start(tmp_path, "--scheduler", address)
         wait_for(
@@ -328,7 +293,9 @@ def test_two_dask_workers_make_the_same_rows_and_one_that_is_killed_loses_none(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("where", ["processes", "dask"])
-def test_a_worker_that_raises_ends_the_build_and_names_its_cell(where, tmp_path):
+def test_a_worker_that_raises_ends_the_build_and_names_its_cell(
+    where, tmp_path, dask_cluster
+):
     """A learning rate at which the loss is soon no number."""
     bad = replace(TINY, recipe=replace(TINY.recipe, lr=1e12))
     files = tmp_path / "t", tmp_path / "j"
@@ -336,15 +303,15 @@ def test_a_worker_that_raises_ends_the_build_and_names_its_cell(where, tmp_path)
         if where == "processes":
             build(bad, *files, jobs=2)
         else:
-            with dask_cluster(tmp_path, workers=1) as (_, address, _):
+            with dask_cluster(workers=1, failures=0) as (_, address, _):
                 build(bad, *files, scheduler=address)
     assert rows_of(tmp_path / "j") == [] and not (tmp_path / "t").exists()
 
 
 @pytest.mark.slow
-def test_a_dask_scheduler_that_goes_away_is_one_line(tmp_path):
+def test_a_dask_scheduler_that_goes_away_is_one_line(tmp_path, dask_cluster):
     journal = tmp_path / "j"
-    with dask_cluster(tmp_path, workers=1) as (cluster, address, workers):
+    with dask_cluster(workers=1, failures=0) as (cluster, address, workers):
         process = start(tmp_path, "--scheduler", address)
         wait_for(
             lambda: journal.exists() and journal.read_bytes().count(b"\n") > 1, process
