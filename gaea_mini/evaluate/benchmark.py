@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from gaea_mini.data import Pictures, load
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_whole
 from gaea_mini.evaluate.alone import train_alone
 from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.journal import Journal
@@ -171,21 +171,22 @@ def build(
         the journal cannot be used. Rows that are done stay in the journal.
       OSError: a file cannot be written; the rows before it stay.
     """
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}; it must be 1 or more")
+    require_whole("jobs", jobs)
     tasks = benchmark.tasks()
     heading = benchmark.heading()
-    with Journal(journal, heading, repair) as finished:
+    with (
+        _workers(scheduler, jobs) as run,
+        Journal(journal, heading, repair) as finished,
+    ):
         done = {(row["class"], row["seed"]) for row in finished.rows}
         missing = [task for task in tasks if task not in done]
         count = len(tasks) - len(missing)
         watch(count, len(tasks))
         try:
-            with _workers(scheduler, jobs) as run:
-                for row in run(benchmark, missing):
-                    finished.append(_checked(row, heading))
-                    count += 1
-                    watch(count, len(tasks))
+            for row in run(benchmark, missing):
+                finished.append(_checked(row, heading))
+                count += 1
+                watch(count, len(tasks))
         except InputError as error:
             if not count:
                 raise
@@ -282,7 +283,10 @@ def _dask(scheduler: str) -> Iterator[Rows]:
     try:
         client = Client(scheduler, timeout=20)
     except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
+        raise InputError(
+            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
+            "scheduler' prints, as tcp://host:8786"
+        ) from None
 
     def run(benchmark: Benchmark, tasks: list[Task]) -> Iterator[dict[str, Any]]:
         futures = [
