@@ -107,7 +107,7 @@ def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
         (["--objectives", "trilevel"], "no objective 'trilevel'"),
         (["--preset", "huge"], "no preset 'huge'"),
         (["--jobs", "0"], "--jobs is 0"),
-        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler at tcp://127.0.0.1"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler at 'tcp://127.0.0.1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

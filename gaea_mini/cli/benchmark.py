@@ -9,7 +9,7 @@ from typing import Any
 
 from gaea_mini.cli.search import HelpWithDefaults, short
 from gaea_mini.errors import InputError
-from gaea_mini.files import require_apart, require_writable
+from gaea_mini.files import require_apart, require_folder, require_writable
 
 
 def add_benchmark(commands: Any) -> None:
@@ -69,7 +69,7 @@ def run_build(options: argparse.Namespace) -> None:
     from gaea_mini.evaluate.benchmark import COMPACT, build
 
     require_apart({"--out": options.out, "--journal": options.journal}, {})
-    options.journal.parent.mkdir(parents=True, exist_ok=True)
+    require_folder(options.journal.parent, "--journal: the folder")
     for path in (options.out, options.journal):
         require_writable(path)
     with _bar() as watch:
@@ -167,6 +167,10 @@ def run_show(options: argparse.Namespace) -> None:
         f"{parts.between**0.5:.2f}, between seeds of a cell {parts.within**0.5:.2f} "
         f"points; {100 * parts.reliability:.1f} % of the variance of the mean of "
         f"{parts.seeds} seeds is signal"
+    )
+    print(
+        f"best, in top: chance that a cell is truly the best, or among the best "
+        f"{len(order.rows)}; cells: so many are this network"
     )
     print("rank   test %   +-   90 % of rank   best  in top  cells  cell")
     members = table.members()

@@ -18,11 +18,13 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gaea_mini.data import Pictures
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_whole
 from gaea_mini.evaluate.networks import build_network, count
 from gaea_mini.evaluate.training import TrainingRecipe
+from gaea_mini.files import require_writable
 from gaea_mini.search import Budget, keeper
 from gaea_mini.search.batches import Batches
+from gaea_mini.search.precision import device_named
 from gaea_mini.search.run import environment
 from gaea_mini.supernet import AloneNetwork, Space
 
@@ -86,14 +88,17 @@ def train_alone(
 
     Raises:
       InputError: a genotype of another space, a recipe that does not fit space or data,
-        a checkpoint of another training, or a loss that is no longer finite.
+        no such device, a checkpoint that cannot be written or is of another training,
+        or a loss that is no longer finite.
     """
-    where = torch.device(device)
+    where = device_named(device)
     on_gpu = where.type == "cuda"
     state = _State(space, genotype, data, recipe, seed, where)
     config = describe(space, genotype, data, recipe, seed)
     run = Training(config, *count(state.network, state.shape))
     file = Path(checkpoint) if checkpoint is not None else None
+    if file is not None:
+        require_writable(file)
     saved = None if file is None else keeper.latest(file, config)
     if saved is not None:
         run = Training(**saved["run"])
@@ -143,6 +148,7 @@ class _State:
         seed: int,
         device: torch.device,
     ):
+        require_whole("seed", seed, 0)
         self.recipe, self.seed, self.device = recipe, seed, device
         height, width, channels = data.x.shape[1:]
         if (height, width) != (recipe.size, recipe.size):

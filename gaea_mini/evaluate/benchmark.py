@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from gaea_mini.data import Pictures, load
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_whole
 from gaea_mini.evaluate.alone import train_alone
 from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.journal import Journal
@@ -172,21 +172,22 @@ def build(
         the journal cannot be used. Rows that are done stay in the journal.
       OSError: a file cannot be written; the rows before it stay.
     """
-    if jobs < 1:
-        raise InputError(f"jobs is {jobs}; it must be 1 or more")
+    require_whole("jobs", jobs)
     tasks = benchmark.tasks()
     heading = benchmark.heading()
-    with Journal(journal, heading, repair) as finished:
+    with (
+        workers(scheduler, jobs) as run,
+        Journal(journal, heading, repair) as finished,
+    ):
         done = {(row["class"], row["seed"]) for row in finished.rows}
         missing = [task for task in tasks if task not in done]
         count = len(tasks) - len(missing)
         watch(count, len(tasks))
         try:
-            with workers(scheduler, jobs) as run:
-                for row in run(train_row, [(benchmark, *task) for task in missing]):
-                    finished.append(_checked(row, heading))
-                    count += 1
-                    watch(count, len(tasks))
+            for row in run(train_row, [(benchmark, *task) for task in missing]):
+                finished.append(_checked(row, heading))
+                count += 1
+                watch(count, len(tasks))
         except InputError as error:
             if not count:
                 raise

@@ -33,9 +33,9 @@ class Journal:
       dropped: how many damaged rows ``repair`` took out.
 
     Raises:
-      InputError: another process writes the journal, it is of something else, or a line
-        is damaged. A last line that was cut off is no damage: it is left out, as it was
-        never finished.
+      InputError: another process writes the journal, it is of something else or no
+        journal at all, or a line is damaged; the file is left as it was. A last line
+        that was cut off is no damage: it is left out, as it was never finished.
     """
 
     def __init__(self, path: Path, heading: dict[str, Any], repair: bool = False):
@@ -84,21 +84,25 @@ class Journal:
         self.file.seek(0)
         content = self.file.read()
         whole = content.rfind(b"\n") + 1
-        if whole < len(content):
-            self.file.truncate(whole)
         lines = content[:whole].split(b"\n")[:-1]
         found = [_decode(line) for line in lines]
-        if not found:
-            self._write(heading)
-            return []
-        if found[0] is None:
-            raise InputError(f"{self.path}, line 1 is damaged: delete the file")
+        first = _encode(heading)
+        # Nothing is cut off or written before this is known to be such a journal.
+        if found[0] is None if found else not first.startswith(content):
+            raise InputError(
+                f"{self.path} is not a journal, or its line 1 is damaged; name another "
+                "file, or delete this one"
+            )
         # As JSON: what was written as a tuple is read as a list.
-        if found[0] != json.loads(json.dumps(heading)):
+        if found and found[0] != json.loads(json.dumps(heading)):
             raise InputError(
                 f"{self.path} was begun with another recipe, other data or another "
                 "torch; delete it, or name another file"
             )
+        self.file.truncate(whole)
+        if not found:
+            self._write(heading)
+            return []
         bad = [number for number, row in enumerate(found, 1) if row is None]
         if bad and not repair:
             raise InputError(

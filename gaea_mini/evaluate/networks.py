@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, require_whole
 from gaea_mini.supernet import AloneNetwork, CellSpace, DartsSpace, NodeSpace, Space
 from gaea_mini.supernet.network import Reduction
 from gaea_mini.supernet.operations import pool, relu_conv_bn
@@ -211,8 +211,11 @@ def build_network(
     """The network of a genotype; it returns logits and auxiliary logits or None.
 
     Raises:
-      InputError: a genotype of another space, or an auxiliary head where there is none.
+      InputError: a genotype of another space, no channels or cells, or an auxiliary
+        head where there is none.
     """
+    for name, number in (("channels", channels), ("cells", cells)):
+        require_whole(name, number)
     size = (inputs, classes, channels, cells)
     if isinstance(space, DartsSpace):
         return AloneNetwork(space, genotype, *size, auxiliary)
@@ -250,7 +253,8 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, int]:
     hooks = [m.register_forward_hook(add) for m in network.modules()]
     trained = network.training
     with torch.no_grad():
-        network.eval()(torch.zeros(1, *shape))
+        where = next(network.parameters()).device
+        network.eval()(torch.zeros(1, *shape, device=where))
     network.train(trained)
     for hook in hooks:
         hook.remove()

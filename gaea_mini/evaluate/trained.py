@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, excerpt
 from gaea_mini.evaluate.classes import classes
 from gaea_mini.evaluate.training import TrainingRecipe
 from gaea_mini.files import write_atomically
 from gaea_mini.supernet import CellSpace, space
 
 SHIPPED = {"compact": Path(__file__).parent / "compact_fashion.json.gz"}
+WANTED = f"take {', '.join(SHIPPED)}, or a file that 'benchmark build' wrote"
 SERIES = ("val", "test", "loss", "seconds")  # per class, seed and measured epoch
 # Seconds of one pass over the validation pictures, as a part of an epoch of training.
 # A table has the seconds of training only. The median of ten cells of the shipped one,
@@ -74,7 +75,7 @@ class TrainedTable:
             for part in ("val", "test"):
                 self._series[part] *= 100 / self.about["pictures"][part]
         except (KeyError, TypeError, ValueError):
-            raise InputError(f"{path} is damaged or is not such a table") from None
+            raise InputError(_damaged(path)) from None
         of_cell, _ = classes(where)
         self.cells = tuple(
             where.arch(index)
@@ -216,11 +217,8 @@ class TrainedTable:
 def load_table(name: str | Path) -> TrainedTable:
     """A table that ships with the package, by the name of its space, or one by path."""
     path = SHIPPED.get(str(name), Path(name))
-    if not path.exists():
-        raise InputError(
-            f"no table {name}: take {', '.join(SHIPPED)}, or the path of a file that "
-            "'benchmark build' wrote"
-        )
+    if not str(name) or not path.exists():
+        raise InputError(f"no table {excerpt(str(name))}; {WANTED}")
     return TrainedTable(path)
 
 
@@ -285,6 +283,14 @@ def _read(path: Path) -> Any:
     try:
         return json.loads(gzip.decompress(path.read_bytes()))
     except FileNotFoundError:
-        raise InputError(f"no table {path}; 'benchmark build' makes one") from None
-    except (OSError, EOFError, zlib.error, ValueError):
-        raise InputError(f"{path} is damaged or is not such a table") from None
+        raise InputError(f"no table {path}; {WANTED}") from None
+    except (gzip.BadGzipFile, EOFError, zlib.error, ValueError):
+        raise InputError(_damaged(path)) from None
+    except OSError as error:
+        raise InputError(
+            f"cannot read table {path}: {error.strerror}; {WANTED}"
+        ) from None
+
+
+def _damaged(path: str | Path) -> str:
+    return f"{path} is damaged or is not such a table; {WANTED}"

@@ -3,7 +3,12 @@
 import math
 from dataclasses import dataclass, fields, replace
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import (
+    InputError,
+    require_positive,
+    require_range,
+    require_whole,
+)
 
 SCHEDULES = ("cosine", "one-cycle")
 
@@ -42,19 +47,22 @@ class TrainingRecipe:
 
     def __post_init__(self) -> None:
         for name in ("channels", "cells", "size", "epochs", "batch"):
-            if getattr(self, name) < 1:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}; it must be 1 or more"
-                )
-        for name in ("held_out", "crop", "cutout", "auxiliary", "lr_min"):
-            if getattr(self, name) < 0:
-                raise InputError(
-                    f"{name} is {getattr(self, name)}; it must be 0 or more"
-                )
-        if not 0 < self.lr < math.inf:
-            raise InputError(f"lr is {self.lr}; it must be a number above 0")
-        if not 0 <= self.drop_path < 1 or not 0 <= self.warm_up < 1:
-            raise InputError("drop_path and warm_up must be 0 or more and below 1")
+            require_whole(name, getattr(self, name))
+        for name in ("held_out", "crop", "cutout"):
+            require_whole(name, getattr(self, name), 0)
+        if self.pictures is not None:
+            require_whole("pictures", self.pictures)
+        require_positive("lr", self.lr)
+        if self.clip is not None:
+            require_positive("clip", self.clip)
+        for name in ("auxiliary", "lr_min", "weight_decay"):
+            require_range(name, getattr(self, name))
+        for name in ("warm_up", "momentum", "drop_path"):
+            require_range(name, getattr(self, name), 1)
+        if self.nesterov and not self.momentum:
+            raise InputError("nesterov needs a momentum above 0, or set it to False")
+        if self.lr_min > self.lr:
+            raise InputError(f"lr_min is {self.lr_min}, more than lr, {self.lr}")
         if self.schedule not in SCHEDULES:
             raise InputError(
                 f"no schedule {self.schedule!r}; there are {', '.join(SCHEDULES)}"

@@ -72,7 +72,10 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     try:
         client = Client(scheduler, timeout=20)
     except (OSError, ValueError) as error:
-        raise InputError(f"no Dask scheduler at {scheduler}: {error}") from None
+        raise InputError(
+            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
+            "scheduler' prints, as tcp://host:8786"
+        ) from None
 
     def run(
         task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]

@@ -254,7 +254,16 @@ def test_the_published_recipes_are_what_the_papers_say():
         ({"epochs": 0}, "epochs is 0; it must be 1 or more"),
         ({"held_out": -1}, "held_out is -1"),
         ({"lr": math.nan}, "lr is nan"),
-        ({"drop_path": 1.0}, "drop_path and warm_up"),
+        ({"epochs": 1.5}, "epochs is 1.5; it must be 1 or more, a whole number"),
+        ({"pictures": 0}, "pictures is 0; it must be 1 or more"),
+        ({"cutout": 2.5}, "cutout is 2.5; it must be 0 or more, a whole number"),
+        ({"clip": 0.0}, "clip is 0.0; it must be above 0"),
+        ({"momentum": 1.0}, "momentum is 1.0; it must be 0 or more, and below 1"),
+        ({"momentum": 0.0}, "nesterov needs a momentum above 0"),
+        ({"weight_decay": math.nan}, "weight_decay is nan"),
+        ({"lr_min": 2.0}, "lr_min is 2.0, more than lr"),
+        ({"drop_path": 1.0}, "drop_path is 1.0; it must be 0 or more, and below 1"),
+        ({"warm_up": 1.0}, "warm_up is 1.0"),
         ({"schedule": "linear"}, "no schedule 'linear'; there are cosine, one-cycle"),
         ({"measured": (5,)}, "not all from 1 to 4"),
     ],
@@ -279,6 +288,21 @@ def test_a_recipe_that_does_not_fit_is_refused(changes, message):
     recipe = TrainingRecipe(**{**vars(SMALL), **changes})
     with pytest.raises(InputError, match=message):
         next(train_alone(space("compact"), COMPACT_CELL, made_up(8), recipe, 0))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"seed": -1}, "seed is -1; it must be 0 or more, a whole number"),
+        ({"seed": 1.5}, "seed is 1.5"),
+        ({"device": "gpu"}, "no device 'gpu'; take cpu, cuda or cuda:N"),
+        ({"checkpoint": "no/such/folder/c.pt"}, "cannot write no/such/folder/c.pt"),
+    ],
+)
+def test_what_a_training_cannot_do_is_refused_before_it_begins(arguments, message):
+    given = {"seed": 0, **arguments}
+    with pytest.raises(InputError, match=message):
+        next(train_alone(space("compact"), COMPACT_CELL, made_up(8), SMALL, **given))
 
 
 def test_a_cell_of_another_space_is_refused():

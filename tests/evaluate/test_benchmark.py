@@ -182,6 +182,27 @@ def test_jobs_and_a_scheduler_that_is_not_there_are_refused(tmp_path):
             build(TINY, tmp_path / "t", tmp_path / "j", scheduler="tcp://localhost:1")
 
 
+@pytest.mark.parametrize("address", ["nonsense", "", "http://here:8786"])
+def test_no_scheduler_there_is_one_line_and_nothing_is_written(
+    address, tmp_path, capfd
+):
+    pytest.importorskip("distributed")
+    files = ("--out", str(tmp_path / "t"), "--journal", str(tmp_path / "j"))
+    assert main(["benchmark", "build", "--scheduler", address, *files]) == 2
+    out, err = capfd.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert f"no Dask scheduler at {address!r}: " in err and "as tcp://host:8786" in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_journal_below_a_file_is_refused(tmp_path, capsys):
+    (tmp_path / "file").write_text("mine")
+    files = ("--out", str(tmp_path / "t"), "--journal", str(tmp_path / "file" / "j"))
+    assert main(["benchmark", "build", *files]) == 2
+    assert "--journal: the folder" in (said := capsys.readouterr().err)
+    assert "it is a file" in said and said.count("\n") == 1
+
+
 @pytest.mark.slow
 def test_kill_9_of_the_build_then_the_same_command_goes_on(tmp_path, built):
     """Killed twice; no row is lost or doubled, and each is what it would have been."""

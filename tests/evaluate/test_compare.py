@@ -290,7 +290,7 @@ def test_the_comparisons_hold_what_the_book_promises():
     [
         (["nowhere"], "no comparison 'nowhere'; there are compact, nasbench201"),
         (["compact", "--repetitions", "1"], "repetitions is 1; it must be 2 or more"),
-        (["compact", "--table", "gone.gz"], "no table gone.gz"),
+        (["compact", "--table", "gone.gz"], "no table 'gone.gz'"),
         (["nasbench201"], "needs the table of NAS-Bench-201: give --nb201 FILE"),
         (["compact", "--jobs", "0"], "jobs is 0"),
     ],

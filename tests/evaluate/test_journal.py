@@ -77,8 +77,28 @@ def test_a_damaged_row_is_an_error_that_names_its_line_and_repair_drops_it(path,
 def test_a_damaged_heading_cannot_be_repaired(path):
     path.write_bytes(b"x" + path.read_bytes()[1:])
     for repair in (False, True):
-        with pytest.raises(InputError, match="line 1 is damaged: delete the file"):
+        with pytest.raises(InputError, match="its line 1 is damaged; name another"):
             Journal(path, HEADING, repair=repair)
+
+
+@pytest.mark.parametrize("text", [b"my notes", b"a,b\n1,2\n3", b"\n", b"{}\nrest"])
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_file_that_is_no_journal_is_refused_and_left_as_it_was(
+    text, repair, tmp_path
+):
+    file = tmp_path / "notes"
+    file.write_bytes(text)
+    with pytest.raises(InputError, match="notes is not a journal"):
+        Journal(file, HEADING, repair=repair)
+    assert file.read_bytes() == text
+
+
+def test_a_journal_of_something_else_keeps_also_its_unfinished_line(path):
+    path.write_bytes(path.read_bytes() + b"unfinished")
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="begun with another recipe"):
+        Journal(path, {"recipe": {"epochs": 3}})
+    assert path.read_bytes() == before
 
 
 def test_two_at_once_are_refused_also_after_a_repair(path):

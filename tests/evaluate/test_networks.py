@@ -156,6 +156,20 @@ def test_an_auxiliary_head_where_there_is_none_is_refused(name):
         build_network(where, where.round(rows), 1, 10, 4, 1, auxiliary=True)
 
 
+def test_a_network_is_counted_where_it_lies():
+    """On another device than the CPU too; "meta" stands for a GPU."""
+    cell = COMPACT.arch(364)
+    network = build_network(COMPACT, cell, 1, 10, 4, 1)
+    expected = count(network, (1, 8, 8))
+    assert count(network.to("meta"), (1, 8, 8)) == expected
+
+
+@pytest.mark.parametrize("size", [(0, 1), (4, 0), (4, 1.5)])
+def test_a_network_of_no_size_is_refused(size):
+    with pytest.raises(InputError, match="a whole number"):
+        build_network(COMPACT, COMPACT.arch(0), 1, 10, *size)
+
+
 # ------------------------------------------------------------------------ classes
 
 

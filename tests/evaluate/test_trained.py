@@ -99,8 +99,15 @@ def test_what_there_is_not_is_refused(table):
         table.test(cell, epoch=3)
     with pytest.raises(InputError, match="malformed"):
         table.test("|skip_connect~0|")
-    with pytest.raises(InputError, match="no table gone: take compact, or the path"):
+    with pytest.raises(InputError, match="no table 'gone'; take compact, or a file"):
         load_table("gone")
+    with pytest.raises(InputError, match="no table ''; take compact"):
+        load_table("")
+
+
+def test_a_folder_is_no_table(tmp_path):
+    with pytest.raises(InputError, match="cannot read table .*: Is a directory; take"):
+        load_table(tmp_path)
 
 
 def test_a_cell_that_a_part_of_a_table_lacks_is_refused(rows, tmp_path):
@@ -140,7 +147,7 @@ def test_a_changed_number_is_found_by_the_hash(path, tmp_path):
 
 def test_show_lists_the_best_with_their_spread(table, path, capsys):
     assert main(["benchmark", "show", "--table", str(path), "--top", "5"]) == 0
-    first, second, head, *lines = capsys.readouterr().out.splitlines()
+    first, second, _, head, *lines = capsys.readouterr().out.splitlines()
     assert "729 cells in 459 classes, 3 seeds" in first
     assert "of the variance of the mean of 3 seeds is signal" in second
     means = table.trained("test").mean(axis=1)
