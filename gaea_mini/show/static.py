@@ -9,6 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Patch, Polygon
+from matplotlib.ticker import MaxNLocator
 
 from gaea_mini.errors import InputError
 from gaea_mini.show.cell import NODE_RADIUS, middle, strand
@@ -161,6 +162,7 @@ def _curves(ax: Axes, trimmed: Sequence[Mapping[str, Any]], key: str) -> None:
             label = run["label"][:24]
             ax.plot(values, color=run["colour"], linestyle=dash, label=label)
     ax.margins(x=0)
+    ax.xaxis.set_major_locator(MaxNLocator(6, integer=True))
     ax.set_xlabel("epoch")
 
 

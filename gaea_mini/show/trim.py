@@ -83,7 +83,8 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
         ``label``, ``colour``, ``operations`` (name, short, colour), ``kinds``,
         ``edges``, ``layout``, ``theta`` (T + 1, K, E, O) with 4 decimals, and for
         each of the T + 1 states ``entropy`` (nats) and ``genotype``; ``supernet``,
-        ``rounded`` and ``truth`` (percent) where the record has them, else None.
+        ``rounded`` and ``truth`` (percent; ``truth.test`` of the record, or
+        ``truth.c10_test``) where the record has them, else None.
 
     Raises:
         InputError: a part is missing, theta is ragged or has rows that do not sum to
@@ -115,7 +116,6 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
         )
     method = str(config.get("method", "run"))
     objective = config.get("objective")
-    truth = record.get("truth")
     return {
         "label": label or (f"{method}, {objective}" if objective else method),
         "colour": method_colour(method),
@@ -131,8 +131,17 @@ def trim(run: Any, label: str = "", name: str = "run") -> dict[str, Any]:
         "genotype": [str(cell) for cell in genotype],
         "supernet": _series(record, "accuracy_supernet", states, name),
         "rounded": _series(record, "accuracy_rounded", states, name),
-        "truth": _series(truth, "c10_test", states, name) if truth else None,
+        "truth": _truth(record, states, name),
     }
+
+
+def _truth(
+    record: Mapping[str, Any], states: int, name: str
+) -> list[float | None] | None:
+    """Of NAS-Bench-201 the record has several columns; of another table it has one."""
+    truth = record.get("truth") or {}
+    column = "test" if "test" in truth else "c10_test"
+    return _series(truth, column, states, name)
 
 
 def _is_edge(edge: Any) -> bool:

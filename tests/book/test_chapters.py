@@ -19,6 +19,7 @@ CHAPTERS = [
     for chapter in part["chapters"]
     if not chapter["file"].startswith("book/back/")
 ]
+PLAYER = "show.ArchitecturePlayer("
 each_chapter = pytest.mark.parametrize("name", CHAPTERS)
 
 # (what, how it is recognised), in the order of a chapter
@@ -179,6 +180,19 @@ def test_the_quiz_is_a_widget_and_its_links_lead_somewhere(name: str) -> None:
     links = re.findall(r"\]\(#([\w:.-]+)\)", questions)
     assert links, f"{name}: no choice leads back into the text"
     assert sorted(set(links) - places) == []
+
+
+def test_the_player_stands_in_these_chapters_with_its_still() -> None:
+    text = {name: source(name) for name in CHAPTERS}
+    players = [i for i, name in enumerate(CHAPTERS, 1) if PLAYER in text[name]]
+    assert players == [5, 6, 7, 8, 9, 10, 13]
+    for i in players:
+        kinds = [
+            "player" if PLAYER in code else "still"
+            for _, code in code_cells(text[CHAPTERS[i - 1]])
+            if PLAYER in code or "show.player_strip(" in code
+        ]
+        assert kinds == ["player", "still"], CHAPTERS[i - 1]
 
 
 @pytest.mark.parametrize(("name", "after"), list(pairwise(CHAPTERS)))

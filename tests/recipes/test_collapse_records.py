@@ -43,6 +43,26 @@ def test_the_single_level_searches_do_not() -> None:
     assert max(count for counts in found.values() for count in counts) <= 2
 
 
+def test_the_pair_that_the_chapter_plays() -> None:
+    both = [arms(load_record(name))["darts 0.3"][2] for name in LONGER]
+    bilevel, single = both
+    assert [run["config"]["seed"] for run in both] == [2, 2]
+    assert bilevel["genotype"][0] == single["genotype"][0]
+    assert [skips(run["genotype"][-1]) for run in both] == [6, 1]
+    # Rounding costs less and less while the cell gets worse and worse.
+    quarters = np.array_split(bilevel["accuracy_rounded"], 4)
+    assert all(np.diff([quarter.mean() for quarter in quarters]) > 0)
+    true = bilevel["truth"]["c10_test"]
+    assert true[-1] < true[25] - 30
+    assert true[-1] == min(true + single["truth"]["c10_test"])
+    # The edge that keeps its convolution longest enters node 2 from node 1.
+    last = next(cell for cell in bilevel["genotype"][::-1] if skips(cell) == 5)
+    assert "nor_conv_1x1~1|+|skip" in last
+    uniform = np.log(4)
+    assert bilevel["entropy"][-1] < 0.2 * uniform
+    assert min(single["entropy"]) > 0.5 * uniform
+
+
 def test_both_objectives_take_as_many_steps_of_the_weights() -> None:
     steps = []
     for name in LONGER:

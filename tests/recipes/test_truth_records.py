@@ -21,6 +21,7 @@ from gaea_mini.recipes.alone import ALL_SKIP, SEEDS, gaea_cell
 from gaea_mini.recipes.compare import COMPARISONS
 from gaea_mini.recipes.ranking import METHODS, PICTURES
 from gaea_mini.recipes.ranking import SEEDS as RANKED
+from gaea_mini.show.records import pick
 
 RECORDS = Path(__file__).resolve().parents[2] / "book" / "records"
 REPETITIONS = 500
@@ -205,3 +206,21 @@ def test_two_cells_trained_alone() -> None:
         assert [t["config"]["seed"] for t in runs] == list(SEEDS)
         assert all(t["config"]["genotype"] == cell for t in runs)
         assert all(len(t["test"]) == t["config"]["epochs"] for t in runs)
+
+
+def test_the_cells_of_darts_score_higher_and_are_worth_less() -> None:
+    # What chapter rank_disorder says of the searches that its player shows.
+    table = load_table("compact")
+    tests = dict(zip(table.cells, table.column("test").mean(axis=1), strict=True))
+    ranked = record("compact_ranking")["runs"]
+    ends = {}
+    for method in ("darts", "gaea-darts"):
+        for run in pick(record("compact_fashion"), method)[: len(RANKED)]:
+            seed = run["config"]["seed"]
+            # It is the search whose supernet the record of the ranking scored.
+            [same] = [r for r in ranked if (r["method"], r["seed"]) == (method, seed)]
+            assert same["genotype"] == run["genotype"]
+            last = run["accuracy_rounded"][-1], tests[run["genotype"][-1]]
+            ends.setdefault(method, []).append(last)
+    darts, gaea = (np.array(values) for values in ends.values())
+    assert (darts[:, 0] > gaea[:, 0]).all() and (darts[:, 1] < gaea[:, 1]).all()

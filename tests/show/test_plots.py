@@ -111,6 +111,12 @@ def test_strip_has_a_row_per_run_and_a_column_per_epoch() -> None:
         np.testing.assert_allclose(curve, runs[0][key], atol=1e-4)
 
 
+def test_strip_marks_whole_epochs() -> None:
+    for axes in player_strip(made_up_run(epochs=15)).axes[3:]:
+        ticks = axes.get_xticks()
+        assert len(ticks) >= 4 and np.array_equal(ticks, np.round(ticks))
+
+
 def test_strip_without_accuracies_has_the_entropy_alone() -> None:
     run = made_up_run(epochs=2, truth=False)
     run["accuracy_rounded"] = None

@@ -79,6 +79,15 @@ def test_truth_is_optional(run: dict[str, Any]) -> None:
     assert trim(run)["truth"] is None
 
 
+def test_truth_may_come_from_a_table_with_one_column(run: dict[str, Any]) -> None:
+    accuracies = [50.0 + epoch for epoch in range(len(run["theta"]))]
+    run["truth"] = {"test": accuracies}
+    assert trim(run)["truth"] == accuracies
+    run["truth"]["test"] = accuracies[1:]
+    with pytest.raises(InputError, match=r"test has \d+ numbers for \d+ states"):
+        trim(run)
+
+
 def test_default_label_is_method_and_objective(run: dict[str, Any]) -> None:
     assert trim(run)["label"] == "darts, bilevel"
 
