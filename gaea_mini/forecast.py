@@ -1,4 +1,4 @@
-"""What a long search will cost here, before it begins: hours and memory.
+"""What a long search or training will cost here, before it begins: hours and memory.
 
 Time is measured, not computed from a model: a few steps on the device itself, after
 one that is not counted. Memory is counted: what a forward pass of a few pictures keeps
@@ -9,6 +9,7 @@ and momentum, and the pictures.
 import os
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +19,8 @@ import torch
 from torch import Tensor
 
 from gaea_mini.data import Pictures
+from gaea_mini.evaluate import TrainingRecipe
+from gaea_mini.evaluate import state as alone
 from gaea_mini.search import Budget, ControllerSample, Method, UniformSample
 from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.speed import EXACT, Speed
@@ -30,6 +33,7 @@ SMALL = 1e9
 # Beside what is kept for the backward pass: gradients on the way, workspaces. Chosen
 # so that the estimate was not below the peak in any of the searches that were measured.
 SPARE = 1.7
+SPARE_ALONE = 2.0  # the same for trainings
 
 
 @dataclass(frozen=True)
@@ -88,8 +92,8 @@ def in_words(seconds: float) -> str:
     return f"{seconds / 3600:.1f} hours"
 
 
-def is_small(budget: Budget, pictures: int) -> bool:
-    """Whether a search is over in minutes wherever it runs, so that none need ask."""
+def is_small(budget: Budget | TrainingRecipe, pictures: int) -> bool:
+    """Whether it is over in minutes wherever it runs, so that none need ask."""
     passes = budget.epochs * (budget.pictures or pictures)
     layer = budget.cells * budget.channels**2 * budget.size**2
     return 3 * passes * layer < SMALL
@@ -137,6 +141,43 @@ def of_search(
     return Forecast(step, steps, budget.epochs, looks, need, free, name_of(where))
 
 
+def of_training(
+    space: Space,
+    genotype: str,
+    data: Pictures,
+    recipe: TrainingRecipe,
+    device: str,
+    speed: Speed = EXACT,
+    before_steps: Callable[[float, float | None], Any] | None = None,
+) -> Forecast:
+    """Forecast of ``train_alone`` with these arguments.
+
+    The measured steps are of the last epoch, when drop path drops most.
+
+    Args:
+      space, genotype, data, recipe, device, speed: as for ``train_alone``.
+      before_steps: as for ``of_search``.
+    """
+    where = torch.device(device)
+    need = memory_of_training(space, genotype, data, recipe, speed)
+    free = free_mb(where)
+    if before_steps is not None:
+        before_steps(need, free)
+    state = alone.State(space, genotype, data, recipe, 0, where, speed)
+    with closing(state.steps(recipe.epochs - 1)) as steps:
+        step = seconds_a_step(steps, where)
+    few = (state.testing[0][: alone.LOOK_AT], state.testing[1][: alone.LOOK_AT])
+    state.accuracy(few)  # fills a cache
+    began = _now(where)
+    state.accuracy(few)
+    look = (_now(where) - began) / len(few[1])  # seconds a picture
+    looked_at = len(state.held_out[1]) + len(state.testing[1])
+    often = sum(recipe.measures(epoch + 1) for epoch in range(recipe.epochs))
+    looks = look * looked_at * often / recipe.epochs  # an epoch
+    steps_of = len(state.batches)
+    return Forecast(step, steps_of, recipe.epochs, looks, need, free, name_of(where))
+
+
 def seconds_a_step(steps: Iterator[Any], where: torch.device) -> float:
     """Mean over ``STEPS`` steps of an epoch; a first one is not counted."""
     next(steps)
@@ -179,6 +220,40 @@ def memory_of_search(
     data_set = data.x.nbytes * (1 + seen * side)  # with room to shift them
     passes = SPARE * a_picture * budget.batch / ranks.count
     return (3 * weights + data_set + passes) / 2**20
+
+
+def memory_of_training(
+    space: Space,
+    genotype: str,
+    data: Pictures,
+    recipe: TrainingRecipe,
+    speed: Speed = EXACT,
+) -> float:
+    """MiB that a stand-alone training needs on its device; worked out on the CPU."""
+    few = replace(
+        data, x=data.x[:4], y=data.y[:4], x_test=data.x[:1], y_test=data.y[:1]
+    )
+    kept, weights, layers = [], 0, 1
+    for batch in (2, 4):
+        size = replace(recipe, batch=batch, pictures=len(few.x), held_out=0)
+        type_ = "float32" if speed.precision == "float32" else "bfloat16"
+        cpu = torch.device("cpu")
+        state = alone.State(space, genotype, few, size, 0, cpu, Speed(type_))
+        state.network.train()
+        kept.append(kept_for_backward(partial(_total, state)))
+        weights = sum(w.numel() * w.element_size() for w in state.network.parameters())
+        layers = len(state.network.layers)
+    a_picture = (kept[1] - kept[0]) / 2
+    side = (recipe.size + 2 * recipe.crop) ** 2 / recipe.size**2
+    data_set = data.x.nbytes * (1 + side) + data.x_test.nbytes
+    # To measure accuracy no layer is kept, but two at a time are there.
+    looking = 2 * alone.LOOK_AT / layers
+    passes = a_picture * max(SPARE_ALONE * recipe.batch, looking)
+    return (3 * weights + data_set + passes) / 2**20
+
+
+def _total(state: alone.State) -> Tensor:
+    return state.losses(*state.batches.first())[1]
 
 
 def _loss(state: State, batch: tuple[Tensor, Tensor]) -> Tensor:

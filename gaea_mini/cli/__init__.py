@@ -16,6 +16,7 @@ from gaea_mini.cli.full import prefix
 from gaea_mini.cli.lists import run_methods, run_spaces
 from gaea_mini.cli.search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.cli.sweep import add_sweep
+from gaea_mini.cli.train import add_train
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_apart, require_writable
 
@@ -24,6 +25,7 @@ EPILOG = """examples:
   python -m gaea_mini search --space nasbench201 --method gaea-darts --lr-theta 1 \\
       --data cifar10_9k.npz --preset cpu --nb201 nb201.csv.gz --out run.json
   python -m gaea_mini show run.json --html run.html
+  python -m gaea_mini train --run run.json --preset cpu --out trained.json
 """
 
 
@@ -61,6 +63,7 @@ def build_parser() -> Parser:
     parser.add_argument("--version", action="version", version=gaea_mini.__version__)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
     add_search(commands)
+    add_train(commands)
 
     lookup = commands.add_parser("lookup", help="what NAS-Bench-201 says of a cell")
     lookup.add_argument("cell", help="arch string, six digits, or official index")

@@ -1,13 +1,14 @@
-"""What a search that runs for hours needs: options, questions, progress, notes."""
+"""What a search or training of hours needs: options, questions, progress, notes."""
 
 import argparse
 import os
 import sys
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from gaea_mini.errors import InputError
@@ -192,13 +193,55 @@ class Steps:
 
     def __call__(self, state: Any, losses: list[Any]) -> None:
         """After a step, about once a second: ``tick`` of a search."""
+        steps = min(len(state.theta_batches), len(state.weight_batches))
+        self.tell(state.step, steps, float(losses[-1][1]))
+
+    def tell(self, step: int, steps: int, loss: float) -> None:
+        """The same in numbers: ``tick`` of a training."""
         now = time.monotonic()
         if self.bar is None or now - self.told < self.every:
             return
         self.told = now
-        steps = min(len(state.theta_batches), len(state.weight_batches))
-        loss = float(losses[-1][1])
-        self.bar.set_postfix_str(f"step {state.step} of {steps}, loss {loss:.3f}")
+        self.bar.set_postfix_str(f"step {step} of {steps}, loss {loss:.3f}")
+
+
+def watch(
+    epochs: Iterator[Any],
+    total: int,
+    title: str,
+    out: Path | None,
+    steps: Steps,
+    words: Callable[[Any], str],
+) -> Any:
+    """Follow a run in a progress bar; one cut short leaves the record of what it has.
+
+    Args:
+      epochs: yields the growing record.
+      total: epochs of the whole run.
+      title: before the bar.
+      out: where the record goes.
+      steps: is given the bar.
+      words: what the bar says of the last epoch.
+    """
+    from tqdm import tqdm
+
+    run: Any = None
+    try:
+        with tqdm(total=total, desc=title, unit="epoch") as bar:
+            steps.bar = bar
+            for run in epochs:
+                bar.n = run.epoch
+                bar.set_postfix_str(words(run))
+    except (InputError, KeyboardInterrupt) as error:
+        if run is None or run.epoch == 0 or out is None:
+            raise
+        run.save(out)
+        kept = f"the record of the first {run.epoch} epochs is in {out}"
+        if isinstance(error, KeyboardInterrupt):
+            print(kept, file=sys.stderr)
+            raise
+        raise InputError(f"{error}; {kept}") from None
+    return run
 
 
 def prefix() -> str:

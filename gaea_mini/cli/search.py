@@ -3,9 +3,7 @@
 import argparse
 import os
 import re
-import sys
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -18,6 +16,7 @@ from gaea_mini.cli.full import (
     forecast_search,
     notes,
     speed_of,
+    watch,
 )
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_apart, require_writable
@@ -150,7 +149,7 @@ def run_search(options: argparse.Namespace) -> None:
     """
     from gaea_mini.search.distributed import joined
 
-    with notes(), joined(_device(options.device)) as (ranks, device):
+    with notes(), joined(device_there(options.device)) as (ranks, device):
         _search(options, ranks, device)
 
 
@@ -205,7 +204,9 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
             pass
         return
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
-    run = _watch(epochs, budget.epochs, title, options.out, steps)
+    start = next(epochs)  # what cannot be searched is refused before there is a bar
+    whole = chain([start], epochs)
+    run = watch(whole, budget.epochs, title, options.out, steps, _words)
     cell = run.genotype[-1]
     print(f"cell {cell}")
     print(
@@ -214,7 +215,7 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
         f"{run.seconds[-1]:.0f} s"
     )
     if options.out is not None:
-        _save(run, options.out)  # whatever the table may still turn out to be
+        save(run, options.out)  # whatever the table may still turn out to be
     if table is not None:
         if where.name == "nasbench201":
             run.truth = table.truth(run.genotype)
@@ -226,38 +227,15 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
         else:
             print(f"no true accuracy: the table is of nasbench201, not of {where.name}")
     if options.out is not None:
-        _save(run, options.out)
+        save(run, options.out)
         print(f"record written to {options.out}")
 
 
-def _watch(
-    epochs: Iterator[Any], total: int, title: str, out: Path | None, steps: Steps
-) -> Any:
-    """Follow a search in a progress bar; a search cut short leaves what it has."""
-    from tqdm import tqdm
-
-    start = next(epochs)  # what cannot be searched is refused before there is a bar
-    run = start
-    try:
-        with tqdm(total=total, desc=title, unit="epoch") as bar:
-            steps.bar = bar
-            for run in chain([start], epochs):
-                bar.n = run.epoch
-                loss = run.loss_w[-1]
-                bar.set_postfix_str(
-                    ("" if loss is None else f"loss {loss:.3f}, ")
-                    + f"entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
-                )
-    except (InputError, KeyboardInterrupt) as error:
-        if run.epoch == 0 or out is None:
-            raise
-        run.save(out)
-        kept = f"the record of the first {run.epoch} epochs is in {out}"
-        if isinstance(error, KeyboardInterrupt):
-            print(kept, file=sys.stderr)
-            raise
-        raise InputError(f"{error}; {kept}") from None
-    return run
+def _words(run: Any) -> str:
+    """Of the last epoch, for the progress bar."""
+    loss = run.loss_w[-1]
+    told = "" if loss is None else f"loss {loss:.3f}, "
+    return f"{told}entropy {run.entropy[-1]:.3f} nats, {short(run.genotype[-1])}"
 
 
 def _method(options: argparse.Namespace) -> Any:
@@ -312,7 +290,7 @@ def _budget(options: argparse.Namespace) -> Any:
     return replace(PRESETS[options.preset], **changes)
 
 
-def _device(name: str) -> str:
+def device_there(name: str) -> str:
     """A device that is really there."""
     import torch
 
@@ -342,7 +320,7 @@ def add_table(parser: argparse.ArgumentParser, required: bool) -> None:
     )
 
 
-def _save(run: Any, path: Path) -> None:
+def save(run: Any, path: Path) -> None:
     """Write the record; if the place fails now, keep it in the temporary folder."""
     try:
         run.save(path)

@@ -1,7 +1,8 @@
 """What a cell is really worth: trained alone, or looked up."""
 
-from gaea_mini.evaluate.alone import Training, train_alone
+from gaea_mini.evaluate.alone import train_alone
 from gaea_mini.evaluate.classes import classes, network_class
+from gaea_mini.evaluate.keeping import Training
 from gaea_mini.evaluate.nasbench201 import NasBench201
 from gaea_mini.evaluate.networks import build_network, count
 from gaea_mini.evaluate.signal import Components, Order, components, order_of_best

@@ -252,9 +252,9 @@ def count(network: nn.Module, shape: tuple[int, int, int]) -> tuple[int, int]:
 
     hooks = [m.register_forward_hook(add) for m in network.modules()]
     trained = network.training
+    device = next(network.parameters()).device
     with torch.no_grad():
-        where = next(network.parameters()).device
-        network.eval()(torch.zeros(1, *shape, device=where))
+        network.eval()(torch.zeros(1, *shape, device=device))
     network.train(trained)
     for hook in hooks:
         hook.remove()

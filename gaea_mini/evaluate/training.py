@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 from gaea_mini.errors import (
     InputError,
@@ -124,3 +125,50 @@ TRAININGS = {
     # PC-DARTS and GAEA (released configuration): as DARTS, with more drop path.
     "gaea-pc-darts": replace(DARTS, name="gaea-pc-darts", drop_path=0.3),
 }
+
+# Preset: what it changes of a published recipe. Cutout shrinks with the pictures, and
+# the auxiliary head needs 32 pixels.
+PRESETS: dict[str, dict[str, Any]] = {
+    # Seconds: for tests and first tries.
+    "tiny": {
+        "channels": 4,
+        "cells": 1,
+        "size": 8,
+        "pictures": 500,
+        "epochs": 2,
+        "batch": 50,
+        "crop": 1,
+    },
+    # Minutes on one core.
+    "cpu": {
+        "channels": 8,
+        "cells": 1,
+        "size": 16,
+        "pictures": 4000,
+        "epochs": 10,
+        "batch": 64,
+        "crop": 2,
+    },
+    # As published: the DARTS recipes are days of a GPU.
+    "gpu": {},
+}
+
+
+def preset(name: str, recipe: TrainingRecipe, **numbers: Any) -> TrainingRecipe:
+    """A recipe at the size of a preset; ``numbers`` replace the preset's.
+
+    Raises:
+      InputError: no such preset, or a number without sense.
+
+    >>> preset("cpu", TRAININGS["darts"], epochs=3).cutout
+    8
+    """
+    if name not in PRESETS:
+        raise InputError(f"no preset {name!r}; there are {', '.join(PRESETS)}")
+    changes = {**PRESETS[name], **numbers}
+    size = changes.get("size", recipe.size)
+    changes.setdefault("cutout", recipe.cutout * size // recipe.size)
+    if size != recipe.size:
+        changes.setdefault("auxiliary", 0.0)
+    title = recipe.name if name == "gpu" else f"{recipe.name}-{name}"
+    return replace(recipe, name=title, **changes)

@@ -164,7 +164,8 @@ class Keeper:
         state.step = middle.get("step", 0)
         active = state.active_set
         active.passes, active.computed = middle.get("computed", (0, 0))
-        return list(middle["losses"]) if middle else []
+        device = state.parameters[0].device
+        return list(middle["losses"].to(device)) if middle else []
 
     def step(self, run: Run, state: State, losses: list[Tensor]) -> None:
         """After a step: now and then a look at the losses, and a checkpoint.

@@ -73,8 +73,7 @@ class Speed:
                 "compiled anew; leave it out"
             )
         second = isinstance(method.objective, Bilevel) and method.objective.order == 2
-        if self.graphs and not self.compile:
-            raise InputError("graphs: CUDA graphs are of a compiled supernet; compile")
+        self.check_graphs()
         if self.graphs and second:
             raise InputError(
                 f"{method.name}: a CUDA graph's next pass overwrites the gradients of "
@@ -87,6 +86,15 @@ class Speed:
                 f"weights close to each other, which {self.precision} rounds away; "
                 "take float32"
             )
+
+    def check_graphs(self) -> None:
+        """Refuse CUDA graphs of what is not compiled.
+
+        Raises:
+          InputError: see there.
+        """
+        if self.graphs and not self.compile:
+            raise InputError("graphs: CUDA graphs are of a compiled supernet; compile")
 
 
 EXACT = Speed()  # float32, nothing compiled, nothing left out

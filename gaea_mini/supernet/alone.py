@@ -32,7 +32,7 @@ class AloneCell(nn.Module):
             }
         )
 
-    def forward(self, before: Tensor, last: Tensor, drop: float) -> Tensor:
+    def forward(self, before: Tensor, last: Tensor, drop: float | Tensor) -> Tensor:
         nodes = [f(x) for f, x in zip(self.preprocess, (before, last), strict=True)]
         for entering in self.space.entering:
             parts = []
@@ -47,9 +47,9 @@ class AloneCell(nn.Module):
         return torch.cat(nodes[2:], dim=1)
 
 
-def drop_path(x: Tensor, rate: float) -> Tensor:
+def drop_path(x: Tensor, rate: float | Tensor) -> Tensor:
     """Drop x of a picture altogether with probability ``rate``; scale up the others."""
-    if rate == 0:
+    if not isinstance(rate, Tensor) and rate == 0:
         return x
     # Eq. (eq-drop-path)
     kept = torch.rand(len(x), 1, 1, 1, device=x.device) >= rate
@@ -109,7 +109,7 @@ class AloneNetwork(nn.Module):
         super().__init__()
         if not 0 <= drop < 1:
             raise InputError(f"drop is {drop}; it must be 0 or more and below 1")
-        self.drop = drop
+        self.drop: float | Tensor = drop
         rows = space.parse(genotype)
         self.stem = nn.Sequential(
             nn.Conv2d(inputs, STEM * channels, 3, padding=1, bias=False),

@@ -9,7 +9,7 @@ import torch
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import TRAININGS, TrainingRecipe, train_alone
-from gaea_mini.evaluate.alone import _State, cut_out
+from gaea_mini.evaluate.state import State, cut_out
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.supernet import GENOTYPES, space
 
@@ -93,8 +93,8 @@ def test_what_can_be_learned_is_learned(name):
 def test_accuracy_is_of_running_statistics():
     """Each picture's answer is its own: it does not depend on the others."""
     data = made_up(8)
-    state = _State(space("compact"), COMPACT_CELL, data, SMALL, 0, torch.device("cpu"))
-    state.train(0)
+    state = State(space("compact"), COMPACT_CELL, data, SMALL, 0, torch.device("cpu"))
+    list(state.steps(0))
     x, y = state.testing
     one_by_one = [state.accuracy((x[n : n + 1], y[n : n + 1])) for n in range(len(y))]
     assert state.accuracy(state.testing) == pytest.approx(np.mean(one_by_one))
@@ -186,11 +186,11 @@ def test_a_checkpoint_of_another_training_is_refused(tmp_path):
 
 def test_drop_path_grows_with_the_epochs_and_the_auxiliary_head_learns():
     data = data_for(DARTS)
-    state = _State(space("darts"), DARTS_CELL, data, DARTS, 0, torch.device("cpu"))
+    state = State(space("darts"), DARTS_CELL, data, DARTS, 0, torch.device("cpu"))
     head = {n: p.clone() for n, p in state.network.auxiliary.named_parameters()}
     rates = []
     for epoch in range(3):
-        state.train(epoch)
+        list(state.steps(epoch))
         rates.append(state.network.drop)
     assert rates == pytest.approx([0, 0.1, 0.2])
     for name, value in state.network.auxiliary.named_parameters():
@@ -281,7 +281,7 @@ def test_a_recipe_without_sense_is_refused(changes, message):
         ({"pictures": 161}, "cannot train on 161 in batches of 16"),
         ({"auxiliary": 0.4}, "networks of compact have no auxiliary head"),
         ({"drop_path": 0.2}, "networks of compact have no drop path"),
-        ({"lr": 1e30}, "epoch 1: the loss is not a finite number; lower lr"),
+        ({"lr": 1e30}, "epoch 1, step 2: the loss is not a finite number .*; lower lr"),
     ],
 )
 def test_a_recipe_that_does_not_fit_is_refused(changes, message):
