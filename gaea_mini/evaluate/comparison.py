@@ -154,6 +154,11 @@ def difference(
             f"a difference needs two values of each at least, and as many of both if "
             f"they are paired; here are {len(first)} and {len(second)}"
         )
+    if not (np.isfinite(first).all() and np.isfinite(second).all() and 0 < level < 1):
+        raise InputError(
+            "a difference needs finite numbers and a level between 0 and 1; here the "
+            f"level is {level}"
+        )
 
     def mean(x: np.ndarray, y: np.ndarray, axis: int = -1) -> np.ndarray:
         return x.mean(axis=axis) - y.mean(axis=axis)

@@ -19,7 +19,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import (
+    InputError,
+    require_positive,
+    require_range,
+    require_whole,
+)
 from gaea_mini.evaluate.table import Table
 
 # Of what the rivals do. Raise it when that changes: repetitions that were kept under
@@ -153,6 +158,8 @@ def evolution(
       sample: how many are drawn for each child. The benchmark's script takes it as an
         argument; 3 is that of its example.
     """
+    require_whole("population", population)
+    require_whole("sample", sample)
     draws = np.random.default_rng(seed)
     trainer, epoch = Trainer(table, clock, draws), fidelity(table)
     alive: deque[tuple[float, Choice]] = deque()
@@ -212,6 +219,8 @@ def reinforce(
     """
     if keep not in ("argmax", "best"):
         raise InputError(f"keep is {keep!r}; take 'argmax' or 'best'")
+    require_positive("lr", lr)
+    require_range("decay", decay, 1)
     draws = np.random.default_rng(seed)
     trainer, epoch = Trainer(table, clock, draws), fidelity(table)
     shape = table.space.shape[1:]

@@ -4,6 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gaea_mini.errors import InputError
+
 
 @dataclass(frozen=True)
 class Components:
@@ -52,6 +54,11 @@ def components(accuracies: np.ndarray) -> Components:
     >>> components(np.array([[80.0, 82.0], [90.0, 92.0]])).within
     2.0
     """
+    if accuracies.ndim != 2 or min(accuracies.shape) < 2:
+        raise InputError(
+            f"accuracies have shape {accuracies.shape}; give (cells, seeds), two of "
+            "each at least"
+        )
     seeds = accuracies.shape[1]
     within = float(accuracies.var(axis=1, ddof=1).mean())
     means = seeds * float(accuracies.mean(axis=1).var(ddof=1))

@@ -140,8 +140,8 @@ def compare(
       comparisons: those that there are.
 
     Raises:
-      InputError: no such comparison, a missing table, no chosen step, or fewer than two
-        repetitions.
+      InputError: no such comparison, a missing table or one without every cell, no
+        chosen step, or fewer than two repetitions.
     """
     if name not in comparisons:
         raise InputError(f"no comparison {name!r}; there are {', '.join(comparisons)}")
@@ -155,13 +155,20 @@ def compare(
             )
         table = str(kitchen.nb201)
     truth = open_table(chosen.tables[0], table)
+    if truth.space.name != chosen.recipe.space or len(truth.cells) < truth.space.size:
+        raise InputError(
+            f"{table} has not every cell of {chosen.recipe.space}; finish 'benchmark "
+            "build' first"
+        )
+    # Seconds of the rivals' table where there is one clock.
+    seconds = table if chosen.one_clock else "compact"
     kitchen.make_folders()
     values = [truth.test(cell) for cell in truth.cells]
     best, clock = max(values), default_clock(truth)
 
     searched = []
     for arm in chosen.arms:
-        searched.append(_searched(arm, chosen.recipe, kitchen, truth))
+        searched.append(_searched(arm, chosen.recipe, kitchen, truth, seconds))
         say(f"{name}: {arm.name}: {summary([v[-1] for v in searched[-1]['test']])}")
     # Where there is one clock a rival is asked at the cost of every arm.
     prices = {
@@ -285,7 +292,7 @@ def differences(
 
 
 def _searched(
-    arm: Arm, recipe: Recipe, kitchen: Kitchen, truth: Table
+    arm: Arm, recipe: Recipe, kitchen: Kitchen, truth: Table, seconds: str
 ) -> dict[str, Any]:
     """An arm's searches summed up: cost and true accuracy, state by state."""
     choice = chosen_of(arm.method, kitchen.choices_of(arm.steps), arm.steps)
@@ -293,7 +300,7 @@ def _searched(
     runs = kitchen.searches(recipe, arm.method, lr, arm.objective, arm.seeds)
     told = [truth.truth(run.genotype) for run in runs]
     tests = "test" if "test" in told[0] else "c10_test"
-    start, epoch = search_cost(kitchen, recipe, arm.method, lr, arm.objective)
+    start, epoch = search_cost(kitchen, recipe, arm.method, lr, arm.objective, seconds)
     return {
         "method": arm.method,
         "objective": arm.objective,

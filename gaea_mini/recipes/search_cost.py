@@ -26,11 +26,15 @@ from gaea_mini.search.state import State
 # another number are measured again.
 VERSION = 2
 EPOCHS = 3  # timed; the median is taken
-TABLE = "compact"  # whose seconds are meant
 
 
 def search_cost(
-    kitchen: Kitchen, recipe: Recipe, method: str, lr: float, objective: str
+    kitchen: Kitchen,
+    recipe: Recipe,
+    method: str,
+    lr: float,
+    objective: str,
+    name: str = "compact",
 ) -> tuple[float, float]:
     """Seconds of a search up to its start, and of an epoch; kept in the cache.
 
@@ -38,14 +42,15 @@ def search_cost(
       kitchen: where the cache is.
       recipe: space, pictures and budget.
       method, lr, objective: of the search; its seed is 0.
+      name: of the trained table whose seconds are meant, or its path.
     """
     task = kitchen.task(recipe, method, lr, objective, seed=0)
-    known = f"{VERSION} {EPOCHS} {torch.__version__} {task!r}"
+    table = load_table(name)
+    known = f"{VERSION} {EPOCHS} {torch.__version__} {table.sha256} {task!r}"
     key = hashlib.sha256(known.encode()).hexdigest()[:20]
     file = kitchen.cache / f"seconds-{key}.json"
     if not file.exists():
         torch.set_num_threads(1)
-        table = load_table(TABLE)
         before = pace(table)
         timed(task, epochs=1)  # warms up
         start, *epochs = timed(task, EPOCHS)

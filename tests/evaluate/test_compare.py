@@ -7,7 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
-from made_up_trained import CELLS, made_up_table
+from made_up_trained import ABOUT, CELLS, WHERE, made_up_rows, made_up_table
 
 from gaea_mini import recipes
 from gaea_mini.cli import main
@@ -22,6 +22,7 @@ from gaea_mini.evaluate.rivals import (
     random_search,
     reinforce,
 )
+from gaea_mini.evaluate.trained import write_table
 from gaea_mini.recipes import (
     FAMILY,
     Recipe,
@@ -68,11 +69,13 @@ def kitchen(tmp_path_factory, root):
 
 @pytest.fixture(scope="module")
 def record(kitchen, table):
-    said = []
+    said, paced = [], []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(search_cost, "pace", lambda _: 1.0)  # no whole trainings here
+        # No whole trainings here.
+        patch.setattr(search_cost, "pace", lambda one: paced.append(one.sha256) or 1.0)
         path = compare("test", kitchen, str(table), REPETITIONS, said.append, SMALL)
     assert len(said) == len(ARMS) + len(PLAYERS) + 1
+    assert set(paced) == {load_table(table).sha256}  # the rivals' seconds, no others
     return json.loads(path.read_text())
 
 
@@ -266,6 +269,22 @@ def test_the_cost_of_a_search_is_in_the_seconds_of_the_table(tmp_path, monkeypat
     monkeypatch.setattr(search_cost, "VERSION", 99)
     search_cost.search_cost(kitchen, RECIPE, "darts", 0.1, "bilevel")
     assert len(asked) == 4
+
+
+def test_the_seconds_are_those_of_the_table_that_is_given(table, tmp_path, monkeypatch):
+    pace = {load_table(table).sha256: 2.0, load_table("compact").sha256: 1.0}
+    monkeypatch.setattr(search_cost, "pace", lambda one: pace[one.sha256])
+    monkeypatch.setattr(search_cost, "timed", lambda task, epochs: [1.0, 3.0])
+    known = Kitchen(cache=tmp_path), RECIPE, "darts", 0.1, "bilevel"
+    assert search_cost.search_cost(*known) == (1.0, 3.0)
+    assert search_cost.search_cost(*known, str(table)) == (2.0, 6.0)
+
+
+def test_a_comparison_on_a_part_of_a_table_is_refused_at_once(kitchen, tmp_path):
+    rows = [row for row in made_up_rows() if row["class"] < 9]
+    write_table(tmp_path / "t", WHERE, ABOUT, rows)
+    with pytest.raises(InputError, match="has not every cell of compact; finish"):
+        compare("test", kitchen, str(tmp_path / "t"), 2, [].append, SMALL)
 
 
 @pytest.mark.slow

@@ -73,3 +73,9 @@ def test_pairing_matters():
 def test_too_few_or_unequal_values_are_refused(a, b, paired):
     with pytest.raises(InputError, match="needs two values"):
         difference(a, b, paired)
+
+
+@pytest.mark.parametrize(("last", "level"), [(np.nan, 0.95), (1.0, 95), (1.0, 0.0)])
+def test_a_difference_of_no_numbers_or_at_no_level_is_refused(last, level):
+    with pytest.raises(InputError, match="finite numbers and a level between 0 and 1"):
+        difference([1.0, last], [2.0, 3.0], paired=True, level=level)

@@ -206,6 +206,20 @@ def test_reinforce_hands_back_the_best_or_the_heaviest():
         next(reinforce(MadeUp(), 10.0, keep="last"))
 
 
+@pytest.mark.parametrize(
+    ("rival", "given"),
+    [
+        (evolution, {"population": 0}),
+        (evolution, {"sample": 0}),
+        (reinforce, {"lr": float("nan")}),
+        (reinforce, {"decay": 1.0}),
+    ],
+)
+def test_a_setting_without_sense_is_refused(rival, given):
+    with pytest.raises(InputError, match=f"{next(iter(given))} is .*; it must be"):
+        next(rival(MadeUp(), 100.0, **given))
+
+
 def test_bohb_pays_only_the_rest_when_a_training_goes_on_and_keeps_its_seed():
     table = MadeUp()
     steps = list(bohb(table, 300.0, 0))

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from gaea_mini.errors import InputError
 from gaea_mini.evaluate import components, order_of_best
 from gaea_mini.evaluate.ranking import kendall
 from gaea_mini.evaluate.signal import Components, agreement
@@ -31,6 +32,13 @@ def test_components_by_hand():
     assert parts.within == pytest.approx(5.0)
     assert parts.between == pytest.approx(50.0 - 5.0 / 2)
     assert parts.error == pytest.approx(np.sqrt(2.5))
+
+
+@pytest.mark.parametrize("shape", [(3,), (3, 1), (1, 3)])
+def test_what_cannot_tell_noise_apart_is_refused(shape):
+    for ask in (components, order_of_best):
+        with pytest.raises(InputError, match="two of each at least"):
+            ask(np.ones(shape))
 
 
 def test_noise_alone_has_no_signal():

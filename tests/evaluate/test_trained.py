@@ -2,6 +2,9 @@
 
 import gzip
 import json
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -162,3 +165,14 @@ def test_show_refuses_a_table_that_cannot_tell_noise_apart(rows, tmp_path, capsy
     write_table(tmp_path / "t", WHERE, ABOUT, [r for r in rows if r["seed"] == 0])
     assert main(["benchmark", "show", "--table", str(tmp_path / "t")]) == 2
     assert "too few cells or seeds" in capsys.readouterr().err
+
+
+def test_a_reader_that_stops_early_is_no_complaint(path):
+    command = [sys.executable, "-m", "gaea_mini", "benchmark", "show", "--top", "459"]
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as closed:
+        done = subprocess.run(
+            [*command, "--table", str(path)], stdout=closed, stderr=subprocess.PIPE
+        )
+    assert (done.returncode, done.stderr) == (1, b"")
