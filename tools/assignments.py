@@ -63,6 +63,14 @@ def main() -> int:
     try:
         for path in build(options.out):
             print(path)
+        url, _ = course.repository()
+        if url:
+            print(f"Opened alone, as in Colab, they install gaea_mini from {url}")
+        else:
+            print(
+                "They run where gaea_mini is installed. repository.url in _config.yml "
+                "is empty: set it and build again if students work in Colab."
+            )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import time
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import nbformat
@@ -54,6 +57,20 @@ def test_an_author_writes_a_name_and_points_only() -> None:
     ]
     assert source().cells[0].source.startswith("# Tiny: 9 points")
     assert "answer-double double answer-half half why" in source().cells[-1].source
+
+
+def test_the_set_up_cell_comes_first_and_is_not_graded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(course, "repository", lambda: ("https://git.org/a/b", "dev"))
+    codes = [cell for cell in source().cells if cell.cell_type == "code"]
+    assert 'REPOSITORY = "https://git.org/a/b"\nBRANCH = "dev"' in codes[0].source
+    # One line in view: Colab shows the title of a form, JupyterLab a bar.
+    assert codes[0].source.startswith("# @title Set-up")
+    assert codes[0].metadata.cellView == "form"
+    assert codes[0].metadata.jupyter.source_hidden is True
+    assert "nbgrader" not in codes[0].metadata
+    assert not any("@title" in cell.source for cell in codes[1:])
 
 
 def test_two_cells_of_one_name_are_refused(tmp_path: Path) -> None:
@@ -213,6 +230,31 @@ def test_a_student_is_told_before_handing_in(tmp_path: Path) -> None:
     assert "answer-double is missing" in told and "double is there more than" in told
     path.write_text("[]")
     assert "cannot be read" in repr(handin.check(path, names))
+    for cell in notebook.cells:
+        cell.metadata = {}
+    nbformat.write(notebook, path)
+    told = repr(handin.check(path, names))
+    assert "lost the names of all" in told and "answer-half" not in told
+
+
+def test_a_student_is_told_what_is_not_written_yet(tmp_path: Path) -> None:
+    path, notebook = tmp_path / "tiny.ipynb", release()
+    for name in ("answer-double", "answer-half"):
+        named(notebook, name).source += handin.CODE_STUB
+    named(notebook, "why").source = f"{handin.TEXT_STUB}\n"
+    nbformat.write(notebook, path)
+    names = "answer-double double answer-half half why"
+    ready = handin.check(path, names)
+    assert ready, "an answer may be left out"
+    assert "Still to be written: answer-double, answer-half, why." in repr(ready)
+    assert "minutes ago" not in repr(ready)
+    named(notebook, "answer-half").source = "half = abs"
+    named(notebook, "why").source = "Because."
+    nbformat.write(notebook, path)
+    os.utime(path, (time.time() - 600,) * 2)
+    told = repr(handin.check(path, names))
+    assert "Still to be written: answer-double." in told
+    assert "saved 10 minutes ago" in told
 
 
 def test_in_colab_the_open_notebook_is_looked_at(
@@ -223,3 +265,15 @@ def test_in_colab_the_open_notebook_is_looked_at(
     assert handin.check(tmp_path / "not there", "double half why")
     opened["cells"].clear()
     assert not handin.check(tmp_path / "not there", "double half why")
+
+
+@pytest.mark.parametrize("answer", [None, {}])
+def test_a_colab_that_does_not_answer_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: Any
+) -> None:
+    message = ModuleType("google.colab._message")
+    message.blocking_request = lambda *asked, **named: answer  # type: ignore
+    monkeypatch.setattr(handin, "find_spec", lambda name: True)
+    monkeypatch.setattr(handin, "import_module", lambda name: message)
+    told = repr(handin.check(tmp_path / "not there", "double"))
+    assert "Run this cell again" in told and "not there" not in told
