@@ -1,6 +1,7 @@
 """Grade a folder of submissions, each in a sandbox.
 
     python tools/grade.py SUBMISSIONS      points, feedback and grades.csv
+    python tools/grade.py --by-hand        open nbgrader's form grader on the results
     python tools/grade.py --times          how long a class of a hundred takes here
 
 Results go to $GAEA_COURSE, by default a folder among the user's data. A run that was
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import logging
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -22,7 +24,7 @@ warnings.filterwarnings("ignore", module="sqlalchemy|nbgrader")
 warnings.filterwarnings("ignore", message=".*relationship.*")
 
 from classroom import course, sandbox  # noqa: E402
-from classroom.grading import Course, grade, graded_before, write_table  # noqa: E402
+from classroom.grading import Course, grade, graded_before, held, write_table  # noqa: E402
 from classroom.handed import Handed, find  # noqa: E402
 
 from gaea_mini.errors import InputError  # noqa: E402
@@ -32,6 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("submissions", nargs="?", help="a folder of notebooks")
     parser.add_argument("--times", action="store_true", help="grade ten made-up copies")
+    parser.add_argument("--by-hand", action="store_true", help="give points yourself")
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1))
     parser.add_argument("--cell-seconds", type=float, default=sandbox.Limits.cell)
     parser.add_argument("--no-sandbox", action="store_true", help="see the guide first")
@@ -45,25 +48,46 @@ def main(arguments: list[str] | None = None) -> int:
         if options.times:
             times(Course(Path(), limits, confined, options.jobs))
             return 0
+        if options.by_hand:
+            return by_hand(course.folder())
         if not options.submissions:
             raise InputError("no folder: make grade SUBMISSIONS=path/of/the/folder")
         where = Course(course.folder(), limits, confined, options.jobs)
         folder = Path(options.submissions)
+        if where.place.is_relative_to(folder.resolve()):
+            raise InputError(
+                f"SUBMISSIONS {folder}: the course with its grades lies in it; name "
+                "the folder with what students handed in"
+            )
         handed, problems = find(folder, course.assignments())
         if confined:
             sandbox.require([where.place, course.sources(), folder])
         else:
             print("No sandbox: submissions can do on this machine what you can.")
-        problems += grade(handed, where, lambda line: print(line, flush=True))
+        with held(where.place):
+            problems += grade(handed, where, lambda line: print(line, flush=True))
+            table = write_table(graded_before(where), where)
         for problem in problems:
             print(f"not graded: {problem}")
-        table = write_table(graded_before(where), where)
         print(f"The table: {table}")
         print(f"The feedback: {where.place / 'feedback'}")
         return 1 if problems else 0
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
+
+
+def by_hand(place: Path) -> int:
+    """Open JupyterLab, with nbgrader's form grader, on a course; until it is closed."""
+    if not (place / "gradebook.db").is_file():
+        raise InputError(
+            f"nothing is graded in {place} yet; run make grade SUBMISSIONS=folder first"
+        )
+    print(
+        "In JupyterLab: menu Nbgrader, Formgrader, Manual Grading. Ctrl-C here ends it."
+    )
+    lab = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place}"]
+    return subprocess.run(lab, cwd=place).returncode
 
 
 def times(where: Course) -> None:

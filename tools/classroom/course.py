@@ -32,12 +32,14 @@ import gaea_start  # noqa: E402
 
 # What must not be in a notebook that students get.
 MARKS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS")
-CONFIG = """# Written by `make grade`; nbgrader's own commands work in this folder.
+CONFIG = """# Written by `make grade`; nbgrader's other commands work in this folder.
 c = get_config()
 c.CourseDirectory.course_id = "gaea"
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = {db_url!r}
-# Grading runs students' code. Only `make grade` puts a sandbox around it.
+# Grading runs students' code, and only `make grade` puts a sandbox around it. So that
+# no button of the form grader does it without one, it is given no kernel.
+c.Execute.kernel_name = "only-make-grade-runs-code"
 """
 
 
@@ -163,10 +165,7 @@ def title(asked: re.Match[str]) -> str:
 
 def api(place: Path) -> NbGraderAPI:
     """nbgrader for a course in this folder."""
-    # nbgrader starts alembic by its name, which is beside this Python.
-    beside, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
-    if beside not in path.split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([beside, path])
+    show_alembic()
     config = Config()
     config.CourseDirectory.root = str(place)
     config.CourseDirectory.course_id = "gaea"
@@ -177,6 +176,19 @@ def api(place: Path) -> NbGraderAPI:
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
     return NbGraderAPI(config=config)
+
+
+def write_config(place: Path) -> None:
+    """Make nbgrader's own commands know the course in this folder."""
+    text = CONFIG.format(root=str(place), db_url=db_url(place))
+    write_atomically(place / "nbgrader_config.py", text.encode())
+
+
+def show_alembic() -> None:
+    """nbgrader's gradebook starts alembic by its name, which is beside this Python."""
+    beside, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if beside not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, path])
 
 
 def db_url(place: Path) -> str:
@@ -204,10 +216,6 @@ def generate(name: str, place: Path) -> tuple[NotebookNode, NotebookNode]:
         source.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(
             source, nbformat.writes(source_notebook(path)).encode() + b"\n"
-        )
-        write_atomically(
-            place / "nbgrader_config.py",
-            CONFIG.format(root=str(place), db_url=db_url(place)).encode(),
         )
         told = api(place).generate_assignment(name, force=True, create=True)
         if not told["success"]:

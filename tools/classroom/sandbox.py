@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -59,6 +60,10 @@ class Limits:
 
 class Stopped(Exception):
     """The process is gone; the message says why, for the student."""
+
+
+class OutOfTime(Stopped):
+    """It was too slow, for which another process on this machine may be the reason."""
 
 
 class Sandbox:
@@ -148,17 +153,22 @@ class Sandbox:
         left = self.began + self.limits.notebook - time.monotonic()
         if left <= 0:
             self.stop()
-            raise Stopped(
+            raise OutOfTime(
                 f"the {self.limits.notebook:g} seconds for the notebook are used up"
             )
         seconds = min(self.limits.cell, left)
-        line = json.dumps({"source": source, "seconds": seconds}) + "\n"
-        answer = self._exchange(line.encode(), seconds + GRACE)
+        # An answer that was written before its question does not know this word.
+        word = secrets.token_hex(8)
+        asked = {"source": source, "seconds": seconds, "word": word}
+        answer = self._exchange(json.dumps(asked).encode() + b"\n", seconds + GRACE)
         try:
-            outputs = json.loads(answer)["outputs"]
-            return [checked(output) for output in outputs]
+            told = json.loads(answer)
+            if told["word"] != word:
+                raise ValueError
+            return [checked(output) for output in told["outputs"]]
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise Stopped("the cell's output could not be read") from None
+            self.stop()
+            raise Stopped("its code wrote into the grader's own pipe") from None
 
     def _exchange(self, line: bytes, seconds: float) -> bytes:
         """Send a line and wait for one, with an eye on the limits."""
@@ -172,7 +182,7 @@ class Sandbox:
         while b"\n" not in self.buffer:
             if time.monotonic() > end:
                 self.stop()
-                raise Stopped("the cell did not end in time and could not be stopped")
+                raise OutOfTime("the cell did not end in time and could not be stopped")
             self._watch()
             if not select.select([process.stdout], [], [], 0.1)[0]:
                 continue
@@ -220,15 +230,21 @@ def checked(output: dict[str, Any]) -> dict[str, Any]:
     """An output that came out of the sandbox, with the fields that its type has."""
     kind = output["output_type"]
     if kind == "stream":
-        return {"output_type": kind, "name": "stdout", "text": str(output["text"])}
+        return {"output_type": kind, "name": "stdout", "text": clean(output["text"])}
     if kind == "error":
-        lines = [str(line) for line in output["traceback"]]
-        name, value = str(output["ename"]), str(output["evalue"])
+        lines = [clean(line) for line in output["traceback"]]
+        name, value = clean(output["ename"]), clean(output["evalue"])
         error = {"output_type": kind, "ename": name, "evalue": value}
         return {**error, "traceback": lines}
     shown = ("text/plain", "image/png")
-    data = {name: str(output["data"][name]) for name in shown if name in output["data"]}
+    given = output["data"]
+    data = {name: clean(given[name]) for name in shown if name in given}
     return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def clean(text: object) -> str:
+    """A text that can be written to a file: JSON can hold half a letter."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def variables(seen: dict[str, str]) -> list[str]:
