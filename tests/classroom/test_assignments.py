@@ -67,6 +67,7 @@ def test_every_test_cell_has_a_visible_part_and_names_no_grader(name: str) -> No
     notebook = course.source_notebook(ROOT / "assignments" / f"{name}.md")
     for known, cell in course.graded(notebook).items():
         if cell.metadata.nbgrader.locked:
+            assert "raises-exception" in cell.metadata.tags, "it would stop the run"
             hidden = "".join(REGION.findall(cell.source))
             assert "assert" in hidden, f"{known} has no hidden test"
             visible = list(ast.walk(ast.parse(REGION.sub("", cell.source))))

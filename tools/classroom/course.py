@@ -124,6 +124,8 @@ def source_notebook(path: Path) -> NotebookNode:
         if full["grade"]:
             points[full["grade_id"]] = full["points"]
         cell.metadata["nbgrader"] = nbformat.from_dict(full)
+        if full["locked"]:
+            cell.metadata["tags"] = ["raises-exception"]  # Jupyter goes on below it
 
     def sums(match: re.Match[str]) -> str:
         asked = (match[1] or "").split() or list(points)
