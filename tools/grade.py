@@ -13,12 +13,12 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import subprocess
 import sys
 import tempfile
 import time
 import warnings
 from pathlib import Path
+from typing import NoReturn
 
 warnings.filterwarnings("ignore", module="sqlalchemy|nbgrader")
 warnings.filterwarnings("ignore", message=".*relationship.*")
@@ -49,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
             times(Course(Path(), limits, confined, options.jobs))
             return 0
         if options.by_hand:
-            return by_hand(course.folder())
+            by_hand(course.folder())
         if not options.submissions:
             raise InputError("no folder: make grade SUBMISSIONS=path/of/the/folder")
         where = Course(course.folder(), limits, confined, options.jobs)
@@ -75,19 +75,24 @@ def main(arguments: list[str] | None = None) -> int:
     except InputError as error:
         print(error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on where it was", file=sys.stderr)
+        return 130
 
 
-def by_hand(place: Path) -> int:
-    """Open JupyterLab, with nbgrader's form grader, on a course; until it is closed."""
+def by_hand(place: Path) -> NoReturn:
+    """Become JupyterLab, with nbgrader's form grader, on a course."""
     if not (place / "gradebook.db").is_file():
         raise InputError(
             f"nothing is graded in {place} yet; run make grade SUBMISSIONS=folder first"
         )
     print(
-        "In JupyterLab: menu Nbgrader, Formgrader, Manual Grading. Ctrl-C here ends it."
+        "In JupyterLab: Nbgrader, Formgrader, Manual Grading. Ctrl-C here ends it.",
+        flush=True,
     )
+    os.chdir(place)  # where nbgrader looks for its settings
     lab = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={place}"]
-    return subprocess.run(lab, cwd=place).returncode
+    os.execv(sys.executable, lab)
 
 
 def times(where: Course) -> None:

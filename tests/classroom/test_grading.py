@@ -439,6 +439,7 @@ def test_killed_between_gradebook_and_result_no_point_is_doubled(
     tmp_path: Path,
     grader: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
     folder = tmp_path / "handed"
     put(folder, "anna", tiny())
@@ -451,8 +452,9 @@ def test_killed_between_gradebook_and_result_no_point_is_doubled(
 
     with monkeypatch.context() as patch:
         patch.setattr(grading, "write_atomically", killed)
-        with pytest.raises(KeyboardInterrupt):
-            grader(folder)
+        assert grader(folder) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "course" / "grades.csv").exists()
     assert grader(folder) == 0
     assert table(tmp_path)["anna"]["score"] == str(ALL)
 
@@ -515,10 +517,27 @@ def test_a_course_that_cannot_be_used_is_one_line(
 
 
 def test_points_by_hand_need_a_course(
-    grader: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Any
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
+    started = []
+
+    def becomes(program: str, arguments: list[str]) -> None:
+        started.append((Path.cwd(), arguments[1:]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "execv", becomes)
+    monkeypatch.chdir(tmp_path)
     assert grader("--by-hand") == 2
-    assert "nothing is graded in" in capsys.readouterr().err
+    assert "nothing is graded in" in capsys.readouterr().err and not started
+    place = tmp_path / "course"
+    with grading.held(place):
+        pass
+    assert grader("--by-hand") == 130
+    assert started == [(place, ["-m", "jupyterlab", f"--ServerApp.root_dir={place}"])]
+    assert (place / "nbgrader_config.py").exists()
 
 
 def test_without_a_sandbox_only_if_told(

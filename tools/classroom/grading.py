@@ -128,6 +128,7 @@ def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str
                 except Exception as error:  # the others must be graded all the same
                     failed(one, error)
         except BaseException:
+            say("stopping when the notebooks that run now have ended")
             pool.shutdown(cancel_futures=True)
             raise
     for one, digest in alone:
