@@ -266,12 +266,12 @@ def test_who_was_slow_beside_others_runs_once_more_alone(
     for student in ("anna", "bert", "slow"):
         put(folder, student, tiny(answer_double=slow if student == "slow" else "1"))
 
-    def beside(one: Any, source: Any, release: Any, where: Any, slot: int) -> Any:
+    def beside(one: Any, source: Any, release: Any, where: Any) -> Any:
         runs.append(one.student)
         # The first time as if others had taken the processor.
         seconds = 1.0 if runs.count("slow") == 1 and one.student == "slow" else 30.0
         limits = replace(where.limits, cell=seconds)
-        return real(one, source, release, replace(where, limits=limits), slot)
+        return real(one, source, release, replace(where, limits=limits))
 
     monkeypatch.setattr(grading, "run", beside)
     assert grader(folder) == 0

@@ -265,6 +265,20 @@ def test_a_file_of_any_size_is_read_in_part_only(tmp_path: Path) -> None:
             one.content()
 
 
+def test_a_notebook_that_would_keep_the_grader_busy_is_cut_or_refused() -> None:
+    handed = release()
+    named(handed, "why").source = "\\\\(" * 10**5
+    cells = course.graded(read_submission(json.dumps(handed).encode()))
+    text = cells["why"].source
+    assert len(text) < 20_100 and text.endswith("cut off.)")
+    named(handed, "why").source = "x" * 600_000
+    with pytest.raises(Unreadable, match="500000 characters"):
+        read_submission(json.dumps(handed).encode())
+    many = new_notebook(cells=[new_code_cell("") for _ in range(1001)])
+    with pytest.raises(Unreadable, match="1000 cells"):
+        read_submission(json.dumps(many).encode())
+
+
 def test_half_a_letter_is_no_reason_not_to_grade() -> None:
     handed = release()
     named(handed, "answer-double").source = "x = 'half of it'"

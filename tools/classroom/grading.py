@@ -20,7 +20,6 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import nbformat
@@ -89,16 +88,9 @@ def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str
             todo.append((one, digest))
     if len(todo) < len(handed):
         say(f"{len(handed) - len(todo)} of {len(handed)} are graded already")
-    slots: SimpleQueue[int] = SimpleQueue()
-    for slot in range(where.jobs):
-        slots.put(slot)
 
     def task(one: Handed) -> Ran:
-        slot = slots.get()
-        try:
-            return run(one, *notebooks[one.assignment], where, slot)
-        finally:
-            slots.put(slot)
+        return run(one, *notebooks[one.assignment], where)
 
     def finish(one: Handed, digest: str, ran: Ran) -> None:
         score, most = book(one, ran, where, digest)
@@ -197,7 +189,6 @@ def run(
     source: NotebookNode,
     release: NotebookNode,
     where: Course,
-    slot: int = 0,
 ) -> Ran:
     """Put a submission in order and run its cells, all in one sandbox."""
     began = time.monotonic()
@@ -210,7 +201,7 @@ def run(
         stopped = str(error)
         notes = [f"Not graded: {stopped}."]
     else:
-        with Sandbox(where.limits, where.confined, slot) as box:
+        with Sandbox(where.limits, where.confined) as box:
             try:
                 stopped = execute(ready, box)
             except Stopped as reason:

@@ -131,9 +131,12 @@ def main():
     confine(json.loads(sys.argv[1]))
     sys.argv = ["notebook"]
     shell = make_shell()
+    me = os.getpid()
     for line in asked:
         cell = json.loads(line)
         outputs = run(shell, cell["source"], cell["seconds"])
+        if os.getpid() != me:
+            os._exit(0)  # a copy that the cell made does not answer
         answers.write(json.dumps({"outputs": outputs, "word": cell["word"]}) + "\n")
         answers.flush()
 

@@ -18,6 +18,12 @@ from classroom.course import graded
 from classroom.handed import Unreadable
 from gaea_mini.handin import faults, name_of
 
+# Far above what an answer needs. Feedback is written outside the sandbox, and on a very
+# long text that can take hours.
+MOST_CELLS = 1000
+MOST_CODE = 500_000  # characters in all cells
+MOST_WORDS = 20_000  # characters of one text
+
 
 def read_submission(content: bytes) -> NotebookNode:
     """The notebook in a file that anybody may have written.
@@ -35,10 +41,18 @@ def read_submission(content: bytes) -> NotebookNode:
         raise Unreadable(
             "the file is not a notebook; hand in the .ipynb file"
         ) from None
+    if len(cells) > MOST_CELLS or sum(len(text) for _, text, _ in cells) > MOST_CODE:
+        raise Unreadable(
+            f"it has more than {MOST_CELLS} cells, or {MOST_CODE} characters in them"
+        )
     made = new_notebook()
     for kind, text, metadata in cells:
         new = new_code_cell if kind == "code" else new_markdown_cell
-        made.cells.append(new(text if kind == "code" else harmless(text)))
+        if kind != "code":
+            text = harmless(text)
+            if len(text) > MOST_WORDS:
+                text = f"{text[:MOST_WORDS]}\n\n(The rest of this text was cut off.)"
+        made.cells.append(new(text))
         name = name_of({"metadata": metadata})
         if name:
             made.cells[-1].metadata["nbgrader"] = {"grade_id": name}

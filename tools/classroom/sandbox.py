@@ -9,6 +9,7 @@ could open.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -34,8 +35,12 @@ INSIDE = Path(__file__).with_name("inside.py")
 PACKAGE = Path(gaea_mini.__file__).parent
 MB = 2**20
 GRACE = 5.0  # seconds between the end of a cell's time and the end of the process
-ANSWER_LIMIT = 16 * MB
-FIRST_UID = 60_001  # of the sandboxes of a grader that is root
+OUTPUT_LIMIT = 16 * MB  # of all cells together
+# Users of the sandboxes of a grader that is root: each sandbox has its own, because the
+# number of processes is counted for a user, and those of the one before may still be
+# ending. A container may know no number over 65,535.
+UIDS = range(60_001, 65_001)
+NUMBER = itertools.count(97 * os.getpid())  # two graders begin at different places
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
 
@@ -73,13 +78,12 @@ class Sandbox:
       limits: what it may use.
       confined: False runs it without bubblewrap, with the limits but in plain sight of
         everything that this user may read.
-      slot: a number of its own among the sandboxes that run at the same time.
     """
 
-    def __init__(self, limits: Limits, confined: bool = True, slot: int = 0):
-        self.limits, self.confined, self.slot = limits, confined, slot
+    def __init__(self, limits: Limits, confined: bool = True):
+        self.limits, self.confined = limits, confined
         self.began = time.monotonic()
-        self.buffer = b""
+        self.buffer, self.received = b"", 0
 
     def __enter__(self) -> Sandbox:
         self.folder = tempfile.TemporaryDirectory(prefix="gaea-grade-")
@@ -88,8 +92,10 @@ class Sandbox:
             "memory": self.limits.memory * MB,
             "processes": 4 * self.limits.processes,
             "file": self.limits.disk * MB,
-            "uid": FIRST_UID + self.slot if self.confined else 0,
+            "uid": UIDS[next(NUMBER) % len(UIDS)],
         }
+        if not self.confined:
+            told["uid"] = 0  # stays who it is
         inside = "/grader/inside.py" if self.confined else str(INSIDE)
         package = "/grader" if self.confined else str(PACKAGE.parent)
         scratch = "/tmp" if self.confined else self.folder.name
@@ -190,9 +196,10 @@ class Sandbox:
             if not part:
                 raise Stopped(self._last_words())
             self.buffer += part
-            if len(self.buffer) > ANSWER_LIMIT:
+            self.received += len(part)
+            if self.received > OUTPUT_LIMIT:
                 self.stop()
-                raise Stopped("the cell wrote too much output")
+                raise Stopped(f"more than {OUTPUT_LIMIT // MB} MiB of output came out")
         answer, _, self.buffer = self.buffer.partition(b"\n")
         return answer
 
