@@ -111,7 +111,7 @@ def times(where: Course) -> None:
         each = (time.monotonic() - began) / 10
     print(
         f"{name}: {each:.1f} s a submission with {where.jobs} at a time, feedback "
-        f"included; a class of 100: {100 * each / 60:.0f} minutes"
+        f"included; a class of 100: {100 * each / 60:.1f} minutes"
     )
 
 

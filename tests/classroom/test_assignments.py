@@ -182,10 +182,29 @@ def test_the_build_says_where_the_notebooks_get_the_package_from(
     monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path))
     monkeypatch.setattr(course, "repository", lambda: (url, "main"))
     monkeypatch.setattr(sys, "argv", ["assignments", "--out", str(tmp_path / "out")])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("three years of work")
     assert assignments.main() == 0
+    assert (tmp_path / "out" / "thesis.txt").exists(), "not ours to delete"
     said = capsys.readouterr().out
     assert ("install gaea_mini from https://git.org/a/b" in said) == bool(url)
     assert ("repository.url in _config.yml is empty" in said) != bool(url)
+
+
+@slow
+def test_a_place_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    import assignments
+
+    tiny = Path(__file__).with_name("tiny.md")
+    (tmp_path / "tiny.md").write_text(tiny.read_text())
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path))
+    out = str(tmp_path / "tiny.md")
+    monkeypatch.setattr(sys, "argv", ["assignments", "--out", out])
+    assert assignments.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"--out {out}") and error.count("\n") == 1
 
 
 @slow
