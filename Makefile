@@ -15,7 +15,8 @@ SOURCES := _config.yml _toc.yml $(shell find book gaea_mini assignments -type f 
 THREADS := OMP_NUM_THREADS=1 MKL_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1
 
 .PHONY: help install book test test-slow pythons colab check format notebooks readme lab \
-  pyodide records bench assignments grade grade-times clean
+  pyodide records bench assignments grade by-hand grade-times \
+  clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -90,6 +91,9 @@ assignments: $(READY) ## build the notebooks and zips that students get
 
 grade: $(READY) ## grade a folder of notebooks: make grade SUBMISSIONS=folder
 	@$(BIN)/python tools/grade.py "$(SUBMISSIONS)" $(ARGS)
+
+by-hand: $(READY) ## give points for answers in words: opens nbgrader's form grader
+	@$(BIN)/python tools/grade.py --by-hand
 
 grade-times: $(READY) ## how long a class of a hundred takes to grade here
 	@$(BIN)/python tools/grade.py --times $(ARGS)

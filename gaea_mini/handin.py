@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -18,6 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from gaea_mini.checks import Check
+
+# What stands in the place of an answer when students get a notebook.
+CODE_STUB = "# your code here\nraise NotImplementedError"
+TEXT_STUB = "*Your answer here.*"
 
 
 def faults(notebook: Any, names: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -69,6 +74,28 @@ def standing_in(names: dict[str, Any], **right: Any) -> Iterator[None]:
         names.update(before)
 
 
+def unanswered(notebook: Any, names: Iterable[str]) -> list[str]:
+    """The answers in which a part still stands as it was handed out.
+
+    Args:
+      notebook: as JSON gives it; a cell's source is a text or a list of lines.
+      names: of all graded cells.
+
+    >>> marks = {"nbgrader": {"grade_id": "why"}}
+    >>> cell = {"metadata": marks, "source": ["*Your answer here.*"]}
+    >>> unanswered({"cells": [cell]}, ["why"])
+    ['why']
+    """
+    wanted, found = set(names), []
+    for cell in notebook["cells"]:
+        name, text = name_of(cell), "".join(cell.get("source", ""))
+        lines = [line.strip() for line in text.splitlines()]
+        as_given = CODE_STUB.splitlines()[-1] in lines or text.strip() == TEXT_STUB
+        if name in wanted and as_given:
+            found.append(name)
+    return found
+
+
 def check(file: str | os.PathLike[str], names: str) -> Check:
     """Say whether the graded cells of a notebook are all there, each once.
 
@@ -79,10 +106,15 @@ def check(file: str | os.PathLike[str], names: str) -> Check:
       file: the notebook.
       names: of its graded cells, with spaces between them.
     """
-    path = Path(file)
+    path, wanted = Path(file), names.split()
     try:
-        notebook = _open_in_colab() or json.loads(path.read_text("utf-8"))
-        missing, twice = faults(notebook, names.split())
+        opened = _open_in_colab()
+        notebook = opened or json.loads(path.read_text("utf-8"))
+        missing, twice = faults(notebook, wanted)
+        open_still = unanswered(notebook, wanted)
+        age = 0.0 if opened else time.time() - path.stat().st_mtime
+    except TimeoutError:
+        return Check(False, "Colab did not show this notebook. Run this cell again.")
     except FileNotFoundError:
         return Check(
             False,
@@ -92,21 +124,34 @@ def check(file: str | os.PathLike[str], names: str) -> Check:
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return Check(False, f"{path} cannot be read as a notebook. Save it again.")
     lines = []
+    if missing == wanted:
+        lines += [
+            "Not ready: this notebook has lost the names of all its graded cells."
+        ]
+    elif missing:
+        lines += [f"Not ready: {_cells(missing)} missing."]
     if missing:
         lines += [
-            f"Not ready: {_cells(missing)} missing.",
             "  Take a fresh copy of the assignment, and copy your answers into it, "
             "text by text.",
         ]
     if twice:
         lines += [
             f"Not ready: {_cells(twice)} there more than once.",
-            "  Delete the copies: the first one of each counts.",
+            "  Delete the copies, or merge the pieces if you have split a cell: the "
+            "first one counts.",
         ]
-    if lines:
-        return Check(False, "\n".join(lines))
-    count = len(names.split())
-    return Check(True, f"Ready to hand in: all {count} graded cells are there once.")
+    passed = not lines
+    if passed:
+        lines += [f"Ready to hand in: all {len(wanted)} graded cells are there once."]
+    if open_still:
+        lines += [f"  Still to be written: {', '.join(open_still)}."]
+    if age > 120:
+        lines += [
+            f"  The file was saved {age // 60:.0f} minutes ago. If you have changed "
+            "something since, save and run this cell again."
+        ]
+    return Check(passed, "\n".join(lines))
 
 
 def _cells(names: list[str]) -> str:
@@ -116,9 +161,15 @@ def _cells(names: list[str]) -> str:
 
 
 def _open_in_colab() -> Any:
-    """The notebook that is open in Colab; None elsewhere."""
+    """The notebook that is open in Colab; None elsewhere.
+
+    Raises:
+      TimeoutError: Colab did not answer.
+    """
     if find_spec("google") is None or find_spec("google.colab") is None:
         return None
     ask = import_module("google.colab._message").blocking_request
     answer = ask("get_ipynb", request="", timeout_sec=30)
-    return answer["ipynb"] if answer else None
+    if not answer:
+        raise TimeoutError
+    return answer["ipynb"]

@@ -24,19 +24,21 @@ warnings.filterwarnings("ignore", message=".*relationship.*")
 from classroom import course  # noqa: E402
 
 from gaea_mini.errors import InputError  # noqa: E402
-from gaea_mini.files import write_atomically  # noqa: E402
+from gaea_mini.files import require_folder, write_atomically  # noqa: E402
 
 
 def build(out: Path) -> list[Path]:
-    """Write NAME/NAME.ipynb and NAME.zip of every assignment; gives the zips."""
-    shutil.rmtree(out, ignore_errors=True)
+    """Write NAME/NAME.ipynb and NAME.zip of every assignment; gives the zips.
+
+    Other files in the folder stay.
+    """
     made = []
     with tempfile.TemporaryDirectory() as folder:
         for name in course.assignments():
             course.generate(name, Path(folder))
             release = Path(folder) / "release" / name / f"{name}.ipynb"
             content = release.read_bytes()
-            (out / name).mkdir(parents=True)
+            require_folder(out / name, "--out")
             write_atomically(out / name / f"{name}.ipynb", content)
             made.append(out / f"{name}.zip")
             write_atomically(made[-1], zipped(f"{name}/{name}.ipynb", content))
@@ -56,13 +58,23 @@ def zipped(name: str, content: bytes) -> bytes:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    default = course.ROOT / "_build" / "assignments"
-    parser.add_argument("--out", type=Path, default=default)
+    ours = course.ROOT / "_build" / "assignments"
+    parser.add_argument("--out", type=Path, default=ours)
     options = parser.parse_args()
     logging.disable(logging.WARNING)
+    if options.out == ours:  # nothing of an assignment that is gone
+        shutil.rmtree(ours, ignore_errors=True)
     try:
         for path in build(options.out):
             print(path)
+        url, _ = course.repository()
+        if url:
+            print(f"Opened alone, as in Colab, they install gaea_mini from {url}")
+        else:
+            print(
+                "They run where gaea_mini is installed. repository.url in _config.yml "
+                "is empty: set it and build again if students work in Colab."
+            )
     except InputError as error:
         print(error, file=sys.stderr)
         return 2

@@ -21,6 +21,7 @@ with warnings.catch_warnings():
     nbformat = pytest.importorskip("nbformat")
     pytest.importorskip("nbgrader", reason="nbgrader is not installed")
     from classroom import course, grading, sandbox
+    from classroom.handed import Handed
     from nbgrader.utils import determine_grade, is_grade
 
 # Other people's: SQLAlchemy about nbgrader's models, nbconvert about its templates.
@@ -101,7 +102,7 @@ class Workshop:
         """Points of every cell that is graded by itself, and the notes."""
         path = notebook if isinstance(notebook, Path) else self.file(notebook)
         where = grading.Course(self.place, replace(self.limits, **limits))
-        ran = grading.run(path, *self.notebooks(name), where)
+        ran = grading.run(Handed("s", name, path), *self.notebooks(name), where)
         return points(ran.notebook), ran.notes
 
     def full(self, name: str) -> dict[str, float]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+import sys
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,9 @@ ROOT = Path(__file__).resolve().parents[2]
 NAMES = sorted(path.stem for path in (ROOT / "assignments").glob("?_*.md"))
 each = pytest.mark.parametrize("name", NAMES)
 slow = pytest.mark.slow
-REGION = re.compile(r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END", re.DOTALL)
+REGION = re.compile(
+    r"### BEGIN (?:SOLUTION|HIDDEN TESTS)\n(.*?)### END[A-Z ]*", re.DOTALL
+)
 
 
 def only_in_source(name: str) -> set[str]:
@@ -63,11 +67,17 @@ def test_every_test_cell_has_a_visible_part_and_names_no_grader(name: str) -> No
     notebook = course.source_notebook(ROOT / "assignments" / f"{name}.md")
     for known, cell in course.graded(notebook).items():
         if cell.metadata.nbgrader.locked:
+            assert "raises-exception" in cell.metadata.tags, "it would stop the run"
             hidden = "".join(REGION.findall(cell.source))
             assert "assert" in hidden, f"{known} has no hidden test"
-            visible = REGION.sub("", cell.source)
-            assert "assert" in visible, f"{known} shows the student nothing"
-    code = "\n".join(c.source for c in notebook.cells if c.cell_type == "code")
+            visible = list(ast.walk(ast.parse(REGION.sub("", cell.source))))
+            checks = [node for node in visible if isinstance(node, ast.Assert)]
+            assert checks, f"{known} shows the student nothing"
+            mute = [node.lineno for node in checks if node.msg is None]
+            assert not mute, f"{known} has an assert without a hint"
+    codes = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    assert codes.pop(0).startswith("# @title Set-up")
+    code = "\n".join(codes)
     imports = set(re.findall(r"^(?:import|from) (\w+)", code, re.MULTILINE))
     needed = {"numpy", "gaea_mini"}
     assert needed <= imports <= needed | {"torch", "copy", "itertools"}
@@ -86,6 +96,9 @@ def test_a_release_gives_nothing_away(name: str, workshop: Any) -> None:
     assert not secrets & given
     assert not [c for c in release.cells if c.cell_type == "code" and c.outputs]
     assert handin.faults(release, course.graded(source)) == ([], [])
+    first = next(cell for cell in release.cells if cell.cell_type == "code")
+    assert first.source == course.set_up().source
+    assert first.metadata == course.set_up().metadata, "folded, and not graded"
     for known, cell in course.graded(release).items():
         marks = cell.metadata.nbgrader
         if marks.solution and cell.cell_type == "code":
@@ -155,6 +168,43 @@ def test_make_assignments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     before = made.read_bytes()
     (again,) = assignments.build(tmp_path / "out")
     assert again.read_bytes() == before
+
+
+@slow
+@pytest.mark.parametrize("url", ["", "https://git.org/a/b"])
+def test_the_build_says_where_the_notebooks_get_the_package_from(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any, url: str
+) -> None:
+    import assignments
+
+    tiny = Path(__file__).with_name("tiny.md")
+    (tmp_path / "tiny.md").write_text(tiny.read_text())
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path))
+    monkeypatch.setattr(course, "repository", lambda: (url, "main"))
+    monkeypatch.setattr(sys, "argv", ["assignments", "--out", str(tmp_path / "out")])
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("three years of work")
+    assert assignments.main() == 0
+    assert (tmp_path / "out" / "thesis.txt").exists(), "not ours to delete"
+    said = capsys.readouterr().out
+    assert ("install gaea_mini from https://git.org/a/b" in said) == bool(url)
+    assert ("repository.url in _config.yml is empty" in said) != bool(url)
+
+
+@slow
+def test_a_place_that_cannot_be_written_is_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    import assignments
+
+    tiny = Path(__file__).with_name("tiny.md")
+    (tmp_path / "tiny.md").write_text(tiny.read_text())
+    monkeypatch.setenv("GAEA_ASSIGNMENTS", str(tmp_path))
+    out = str(tmp_path / "tiny.md")
+    monkeypatch.setattr(sys, "argv", ["assignments", "--out", out])
+    assert assignments.main() == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"--out {out}") and error.count("\n") == 1
 
 
 @slow

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,7 @@ def test_a_class_with_everything_that_goes_wrong(
         "no-marks": (without_marks(tiny()), FULL, "lost the names of all its graded"),
         "colab": (in_colab(tiny()), FULL, ""),
         "no-notebook": ("hello", {}, "not a notebook"),
-        "hides": (tiny(answer_double=hides), {}, "hides errors"),
+        "hides": (tiny(answer_double=hides), {}, "changes how tests work"),
         "html": (html, FULL, ""),
     }
     for student, (notebook, _, _) in expected.items():
@@ -175,6 +176,110 @@ def test_a_class_with_everything_that_goes_wrong(
     assert "TimeLimit" in (feedback / "loop/tiny/tiny.html").read_text()
 
 
+FORGED = {
+    "numpy": "import numpy as np\nnp.allclose = lambda *a, **k: True",
+    "builtins": "import builtins\nbuiltins.abs = lambda x: 0",
+    "package": (
+        "from gaea_mini import handin\nimport contextlib\n"
+        "handin.standing_in = lambda *a, **k: contextlib.nullcontext()"
+    ),
+    "submodule": "import gaea_mini.simplex as s\ns.steps.eg_step = lambda *a: 1",
+    "no-asserts": (
+        "import ast\nclass T(ast.NodeTransformer):\n"
+        "    def visit_Assert(self, node):\n"
+        "        return ast.copy_location(ast.Pass(), node)\n"
+        "get_ipython().ast_transformers.append(T())"
+    ),
+    "no-errors": (
+        "get_ipython().run_cell = lambda *a, **k: type('', (), {'success': True})"
+    ),
+    "answers-sent-before": (
+        "import os\nfor fd in range(3, 64):\n    try:\n"
+        "        os.write(fd, b'{\"outputs\": []}\\n' * 40)\n"
+        "    except OSError: pass"
+    ),
+    "answers-sent-later": (
+        "import os, time\nif os.fork() == 0:\n    while True:\n"
+        "        for fd in range(3, 64):\n            try:\n"
+        "                os.write(fd, b'{\"outputs\": []}\\n')\n"
+        "            except OSError: pass\n        time.sleep(0.01)"
+    ),
+}
+HARMLESS = {
+    "atexit": "import atexit, os\natexit.register(os._exit, 0)",
+    "signals": (
+        "import signal\nfor number in range(1, 32):\n"
+        "    try: signal.signal(number, signal.SIG_IGN)\n"
+        "    except (OSError, ValueError): pass"
+    ),
+    "graders-own": (
+        "import sys, types\nsys.modules['nbgrader'] = types.ModuleType('nbgrader')\n"
+        "import IPython.display\nIPython.display.display = print"
+    ),
+    "shadows": "all = any = abs = numpy = sys = 3",
+    "much-output": (
+        "print('x' * 10**8)\nfrom IPython.display import display\n"
+        "for _ in range(500): display('y' * 10**5)"
+    ),
+    "half-a-letter": "print('\\ud83d \\x00 \\x1b[31m')",
+    "busy": "import os\nfor _ in range(9):\n    if os.fork() == 0:\n        while 1: 1",
+    "magics": "%load_ext autoreload\n!kill -9 1; ls /",
+}
+
+
+def test_points_cannot_be_forged_in_a_few_lines(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int]
+) -> None:
+    folder, right = tmp_path / "handed", "\ndef double(x): return 2 * x"
+    wrong = "\ndef double(x): return 3"
+    for name, code in FORGED.items():
+        put(folder, name, tiny(answer_double=code + wrong))
+    for name, code in HARMLESS.items():
+        put(folder, name, tiny(answer_double=code + right))
+    evil = tiny(answer_double=wrong)
+    evil.metadata.kernelspec = {"name": "evil", "display_name": "evil"}
+    for one in evil.cells:
+        if "points" in one.metadata.get("nbgrader", {}):
+            one.metadata.nbgrader.update(points=1000, locked=False, grade=False)
+    put(folder, "own-points", evil)
+    assert grader(folder) == 0
+    rows = table(tmp_path)
+    for name in FORGED:
+        assert rows[name]["score"] == "0", name
+        told = "how tests work" if "sent" not in name else "grader's own pipe"
+        assert told in rows[name]["notes"], name
+    assert "(changed: numpy.allclose)" in rows["numpy"]["notes"]
+    for name in HARMLESS:
+        assert rows[name]["score"] == str(ALL) and not rows[name]["notes"], name
+    assert rows["own-points"]["parts"] == "double 0/2; half 3/3; why 0/4"
+
+
+def test_who_was_slow_beside_others_runs_once_more_alone(
+    tiny: Any,
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    folder, real, runs = tmp_path / "handed", grading.run, []
+    slow = "import time\ndef double(x):\n    time.sleep(3)\n    return 2 * x"
+    for student in ("anna", "bert", "slow"):
+        put(folder, student, tiny(answer_double=slow if student == "slow" else "1"))
+
+    def beside(one: Any, source: Any, release: Any, where: Any) -> Any:
+        runs.append(one.student)
+        # The first time as if others had taken the processor.
+        seconds = 1.0 if runs.count("slow") == 1 and one.student == "slow" else 30.0
+        limits = replace(where.limits, cell=seconds)
+        return real(one, source, release, replace(where, limits=limits))
+
+    monkeypatch.setattr(grading, "run", beside)
+    assert grader(folder) == 0
+    assert sorted(runs[:3]) == ["anna", "bert", "slow"] and runs[3:] == ["slow"]
+    assert "tiny slow: out of time; once more, alone" in capsys.readouterr().out
+    assert table(tmp_path)["slow"]["parts"] == "double 2/2; half 3/3; why 0/4"
+
+
 def test_points_by_a_person_stay_and_reach_feedback_and_table(
     tiny: Any, tmp_path: Path, grader: Callable[..., int], capsys: Any
 ) -> None:
@@ -199,6 +304,51 @@ def test_points_by_a_person_stay_and_reach_feedback_and_table(
     assert grader(folder) == 0
     assert table(tmp_path)["anna"]["parts"] == "double 2/2; half 0/3; why 3/4"
     assert table(tmp_path)["anna"]["by_hand"] == "yes", "to be looked at again"
+
+
+def test_nbgraders_own_autograde_runs_no_students_code(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int], capsys: Any
+) -> None:
+    """The form grader has a button for it, and there is no sandbox around that."""
+    folder, trace = tmp_path / "handed", tmp_path / "trace"
+    put(folder, "anna", tiny(answer_double=f"open({str(trace)!r}, 'w')"))
+    assert grader(folder) == 0
+    place = tmp_path / "course"
+    done = subprocess.run(
+        [sys.executable, "-m", "nbgrader", "autograde", "tiny", "--force"],
+        cwd=place,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "only-make-grade-runs-code" in done.stderr and not trace.exists()
+    # It takes its copy away; the next run makes it again.
+    (graded,) = [place / "autograded/anna/tiny/tiny.ipynb"]
+    assert not graded.exists()
+    assert grader(folder) == 0 and graded.exists()
+
+
+def test_feedback_that_fails_costs_nobody_else_anything(
+    tiny: Any,
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    for student in ("anna", "bert"):
+        put(tmp_path / "handed", student, tiny())
+    real = grading.give_feedback
+
+    def broken(one: Any, where: Any) -> None:
+        if one.student == "anna":
+            raise RuntimeError("no template")
+        real(one, where)
+
+    monkeypatch.setattr(grading, "give_feedback", broken)
+    assert grader(tmp_path / "handed") == 1
+    assert "not graded: tiny anna: RuntimeError" in capsys.readouterr().out
+    assert {row["score"] for row in table(tmp_path).values()} == {str(ALL)}
+    assert (tmp_path / "course/feedback/bert/tiny/tiny.html").exists()
 
 
 def test_a_hostile_submission_finds_nothing(
@@ -257,7 +407,7 @@ def test_a_killed_run_continues(
     command = [sys.executable, str(course.ROOT / "tools" / "grade.py"), str(folder)]
     command += ["--jobs", "1"]
     given = {**os.environ, "GAEA_COURSE": str(place)}
-    given["PYTHONPATH"] = str(course.ROOT)
+    given |= {"PYTHONPATH": str(course.ROOT), "PATH": "/usr/bin:/bin"}
     results = place / "results" / "tiny"
     first = subprocess.Popen(command, env=given, stdout=subprocess.DEVNULL)
     end = time.monotonic() + 120
@@ -289,6 +439,7 @@ def test_killed_between_gradebook_and_result_no_point_is_doubled(
     tmp_path: Path,
     grader: Callable[..., int],
     monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
 ) -> None:
     folder = tmp_path / "handed"
     put(folder, "anna", tiny())
@@ -301,8 +452,9 @@ def test_killed_between_gradebook_and_result_no_point_is_doubled(
 
     with monkeypatch.context() as patch:
         patch.setattr(grading, "write_atomically", killed)
-        with pytest.raises(KeyboardInterrupt):
-            grader(folder)
+        assert grader(folder) == 130
+    assert "the same command goes on" in capsys.readouterr().err
+    assert not (tmp_path / "course" / "grades.csv").exists()
     assert grader(folder) == 0
     assert table(tmp_path)["anna"]["score"] == str(ALL)
 
@@ -325,6 +477,67 @@ def test_bad_input_is_one_line(
     assert grader(*arguments) == 2
     error = capsys.readouterr().err
     assert told in error and error.count("\n") == 1
+
+
+def test_one_course_one_run(
+    tiny: Any, tmp_path: Path, grader: Callable[..., int], capsys: Any
+) -> None:
+    put(tmp_path / "handed", "anna", tiny())
+    with grading.held(tmp_path / "course"):
+        assert grader(tmp_path / "handed") == 2
+    error = capsys.readouterr().err
+    assert "another run is grading" in error and error.count("\n") == 1
+    assert grader(tmp_path / "handed") == 0
+
+
+@pytest.mark.parametrize("damage", ["a file", "no gradebook", "in the folder"])
+def test_a_course_that_cannot_be_used_is_one_line(
+    tiny: Any,
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+    damage: str,
+) -> None:
+    put(tmp_path / "handed", "anna", tiny())
+    place, folder = tmp_path / "other", tmp_path / "handed"
+    if damage == "a file":
+        place.write_text("")
+    elif damage == "no gradebook":
+        place.mkdir()
+        (place / "gradebook.db").write_text("hello" * 1000)
+    else:
+        place = folder / "course"
+    monkeypatch.setenv("GAEA_COURSE", str(place))
+    assert grader(folder) == 2
+    error = capsys.readouterr().err
+    told = {"a file": "it is a file", "no gradebook": "damaged or no gradebook"}
+    assert told.get(damage, "the course with its grades lies in it") in error
+    assert error.count("\n") == 1
+
+
+def test_points_by_hand_need_a_course(
+    tmp_path: Path,
+    grader: Callable[..., int],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: Any,
+) -> None:
+    started = []
+
+    def becomes(program: str, arguments: list[str]) -> None:
+        started.append((Path.cwd(), arguments[1:]))
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "execv", becomes)
+    monkeypatch.chdir(tmp_path)
+    assert grader("--by-hand") == 2
+    assert "nothing is graded in" in capsys.readouterr().err and not started
+    place = tmp_path / "course"
+    with grading.held(place):
+        pass
+    assert grader("--by-hand") == 130
+    assert started == [(place, ["-m", "jupyterlab", f"--ServerApp.root_dir={place}"])]
+    assert (place / "nbgrader_config.py").exists()
 
 
 def test_without_a_sandbox_only_if_told(

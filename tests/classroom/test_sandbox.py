@@ -179,6 +179,34 @@ def test_endless_loops_lose_their_own_cell_only(one: Sandbox) -> None:
         assert "still here" in text(opened.run("print('still here')"))
 
 
+def test_all_cells_together_may_write_only_so_much() -> None:
+    cell = (
+        "from IPython.display import display\nfor _ in range(50): display('x' * 40_000)"
+    )
+    with Sandbox(replace(SMALL, cell=20)) as opened:
+        for _ in range(7):
+            assert len(opened.run(cell)) == 50
+        with pytest.raises(Stopped, match="16 MiB of output"):
+            for _ in range(3):
+                opened.run(cell)
+
+
+def test_a_copy_that_a_cell_made_does_not_answer_for_it(one: Sandbox) -> None:
+    cell = "import os, time\nif os.fork() > 0:\n    time.sleep(1)\n    print('first')"
+    assert "first" in text(one.run(cell)), "the copy is sooner at the end"
+    assert "7" in text(one.run("print(3 + 4)"))
+
+
+def test_every_sandbox_has_a_user_of_its_own(one: Sandbox) -> None:
+    """Processes are counted for a user: else a fork bomb takes them from the next."""
+    if os.getuid() != 0:
+        pytest.skip("only root can take another user")
+    asked = "import os; print(os.getuid())"
+    with Sandbox(SMALL) as other:
+        here, there = text(one.run(asked)), text(other.run(asked))
+    assert here != there and {int(here), int(there)} <= set(sandbox.UIDS)
+
+
 def test_the_whole_notebook_has_a_time_too() -> None:
     with Sandbox(Limits(cell=5, notebook=2)) as opened:
         opened.run("import time; time.sleep(4)")

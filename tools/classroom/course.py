@@ -16,23 +16,30 @@ from typing import Any
 
 import jupytext
 import nbformat
+import yaml
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell
 from nbgrader.apps import NbGraderAPI
 from traitlets.config import Config
 
 from gaea_mini.errors import InputError
 from gaea_mini.files import write_atomically
-from gaea_mini.handin import name_of
+from gaea_mini.handin import CODE_STUB, TEXT_STUB, name_of
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "book" / "extension"))
+import gaea_start  # noqa: E402
+
 # What must not be in a notebook that students get.
 MARKS = ("BEGIN SOLUTION", "END SOLUTION", "HIDDEN TESTS")
-CONFIG = """# Written by `make grade`; nbgrader's own commands work in this folder.
+CONFIG = """# Written by `make grade`; nbgrader's other commands work in this folder.
 c = get_config()
 c.CourseDirectory.course_id = "gaea"
 c.CourseDirectory.root = {root!r}
 c.CourseDirectory.db_url = {db_url!r}
-# Grading runs students' code. Only `make grade` puts a sandbox around it.
+# Grading runs students' code, and only `make grade` puts a sandbox around it. So that
+# no button of the form grader does it without one, it is given no kernel.
+c.Execute.kernel_name = "only-make-grade-runs-code"
 """
 
 
@@ -93,7 +100,8 @@ def source_notebook(path: Path) -> NotebookNode:
 
     ``{{points}}`` in a text is the sum of all points; ``{{points: a b}}`` that of the
     cells a and b; ``{{cells}}`` the names of all graded cells; ``{{chapter: gaea}}``
-    the title of that chapter.
+    the title of that chapter. Before the first code cell stands the set-up cell that
+    chapters have, so that a notebook that is opened alone can install ``gaea_mini``.
 
     Raises:
       InputError: two cells have one name, or there is no such chapter.
@@ -116,6 +124,8 @@ def source_notebook(path: Path) -> NotebookNode:
         if full["grade"]:
             points[full["grade_id"]] = full["points"]
         cell.metadata["nbgrader"] = nbformat.from_dict(full)
+        if full["locked"]:
+            cell.metadata["tags"] = ["raises-exception"]  # Jupyter goes on below it
 
     def sums(match: re.Match[str]) -> str:
         asked = (match[1] or "").split() or list(points)
@@ -126,8 +136,24 @@ def source_notebook(path: Path) -> NotebookNode:
         cell.source = re.sub(r"\{\{points(?:: ([\w\- ]+))?\}\}", sums, cell.source)
         cell.source = re.sub(r"\{\{chapter: (\w+)\}\}", title, cell.source)
         cell.source = cell.source.replace("{{cells}}", " ".join(names))
+    codes = [n for n, cell in enumerate(notebook.cells) if cell.cell_type == "code"]
+    notebook.cells.insert(codes[0] if codes else len(notebook.cells), set_up())
     nbformat.validate(notebook)
     return notebook
+
+
+def repository() -> tuple[str, str]:
+    """Where students' notebooks get ``gaea_mini`` from: what ``_config.yml`` says."""
+    return gaea_start.repository(
+        yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    )
+
+
+def set_up() -> NotebookNode:
+    """The cell that finds or installs ``gaea_mini``; its title only is in view."""
+    marks = {"tags": [gaea_start.TAG], **gaea_start.FOLDED}
+    code = gaea_start.long_cell(*repository())
+    return new_code_cell(code, id="set-up", metadata=nbformat.from_dict(marks))
 
 
 def title(asked: re.Match[str]) -> str:
@@ -141,10 +167,7 @@ def title(asked: re.Match[str]) -> str:
 
 def api(place: Path) -> NbGraderAPI:
     """nbgrader for a course in this folder."""
-    # nbgrader starts alembic by its name, which is beside this Python.
-    beside, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
-    if beside not in path.split(os.pathsep):
-        os.environ["PATH"] = os.pathsep.join([beside, path])
+    show_alembic()
     config = Config()
     config.CourseDirectory.root = str(place)
     config.CourseDirectory.course_id = "gaea"
@@ -152,11 +175,22 @@ def api(place: Path) -> NbGraderAPI:
     config.Application.log_level = "ERROR"
     config.NbGraderAPI.log_level = "ERROR"
     # What stands in the place of a solution.
-    config.ClearSolutions.code_stub = {
-        "python": "# your code here\nraise NotImplementedError"
-    }
-    config.ClearSolutions.text_stub = "*Your answer here.*"
+    config.ClearSolutions.code_stub = {"python": CODE_STUB}
+    config.ClearSolutions.text_stub = TEXT_STUB
     return NbGraderAPI(config=config)
+
+
+def write_config(place: Path) -> None:
+    """Make nbgrader's own commands know the course in this folder."""
+    text = CONFIG.format(root=str(place), db_url=db_url(place))
+    write_atomically(place / "nbgrader_config.py", text.encode())
+
+
+def show_alembic() -> None:
+    """nbgrader's gradebook starts alembic by its name, which is beside this Python."""
+    beside, path = str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)
+    if beside not in path.split(os.pathsep):
+        os.environ["PATH"] = os.pathsep.join([beside, path])
 
 
 def db_url(place: Path) -> str:
@@ -174,15 +208,16 @@ def generate(name: str, place: Path) -> tuple[NotebookNode, NotebookNode]:
     source = place / "source" / name / f"{name}.ipynb"
     release = place / "release" / name / f"{name}.ipynb"
     stamp = place / "release" / f".{name}.sha256"
-    digest = hashlib.sha256(path.read_bytes() + Path(__file__).read_bytes()).hexdigest()
+    made_from = [
+        path.read_bytes(),
+        Path(__file__).read_bytes(),
+        set_up().source.encode(),
+    ]
+    digest = hashlib.sha256(b"".join(made_from)).hexdigest()
     if not (stamp.exists() and stamp.read_text() == digest and release.exists()):
         source.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(
             source, nbformat.writes(source_notebook(path)).encode() + b"\n"
-        )
-        write_atomically(
-            place / "nbgrader_config.py",
-            CONFIG.format(root=str(place), db_url=db_url(place)).encode(),
         )
         told = api(place).generate_assignment(name, force=True, create=True)
         if not told["success"]:

@@ -8,6 +8,7 @@ killed is continued by starting it again.
 from __future__ import annotations
 
 import csv
+import fcntl
 import hashlib
 import io
 import json
@@ -16,9 +17,9 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from queue import SimpleQueue
 from typing import Any
 
 import nbformat
@@ -26,17 +27,21 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
 from classroom import course
-from classroom.handed import Handed
-from classroom.mend import Unreadable, mend, read_submission
-from classroom.sandbox import Limits, Sandbox, Stopped
-from gaea_mini.files import write_atomically
+from classroom.handed import Handed, Unreadable
+from classroom.mend import harmless, mend, read_submission
+from classroom.sandbox import Limits, OutOfTime, Sandbox, Stopped
+from gaea_mini.errors import InputError
+from gaea_mini.files import require_folder, write_atomically
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # SQLAlchemy's, about nbgrader's models
     from nbgrader.api import Gradebook, MissingEntry
     from nbgrader.preprocessors import SaveAutoGrades
+    from sqlalchemy.exc import DatabaseError
 
 Say = Callable[[str], Any]
+# Its output shows whether that of the tests can be trusted.
+LAST_CELL = Path(__file__).with_name("last_cell.py").read_text("utf-8")
 COLUMNS = ("student", "assignment", "score", "of", "by_hand", "parts", "notes")
 
 
@@ -67,32 +72,37 @@ class Ran:
     notes: list[str]
     lost: list[str]  # answers graded by hand that were not found
     seconds: float = 0.0
+    late: bool = False  # a time limit was reached
 
 
 def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str]:
     """Grade what is not graded yet; gives what could not be graded, and why."""
-    where.place.mkdir(parents=True, exist_ok=True)
     names = sorted({one.assignment for one in handed})
     notebooks = {name: course.generate(name, where.place) for name in names}
     problems: list[str] = []
     todo: list[tuple[Handed, str]] = []
     for one in handed:
         digest = fingerprint(one, *notebooks[one.assignment])
-        if told(where, one).get("digest") != digest:
+        kept = where.file("autograded", one).exists()
+        if told(where, one).get("digest") != digest or not kept:
             todo.append((one, digest))
     if len(todo) < len(handed):
         say(f"{len(handed) - len(todo)} of {len(handed)} are graded already")
-    slots: SimpleQueue[int] = SimpleQueue()
-    for slot in range(where.jobs):
-        slots.put(slot)
 
     def task(one: Handed) -> Ran:
-        slot = slots.get()
-        try:
-            return run(one.path, *notebooks[one.assignment], where, slot)
-        finally:
-            slots.put(slot)
+        return run(one, *notebooks[one.assignment], where)
 
+    def finish(one: Handed, digest: str, ran: Ran) -> None:
+        score, most = book(one, ran, where, digest)
+        say(f"{one.assignment} {one.student}: {score:g} of {most:g}")
+        for note in ran.notes:
+            say(f"    {note}")
+
+    def failed(one: Handed, error: Exception) -> None:
+        kind = type(error).__name__
+        problems.append(f"{one.assignment} {one.student}: {kind}: {error}")
+
+    alone: list[tuple[Handed, str]] = []
     with ThreadPoolExecutor(where.jobs) as pool:
         running: dict[Future[Ran], tuple[Handed, str]] = {
             pool.submit(task, one): (one, digest) for one, digest in todo
@@ -102,29 +112,66 @@ def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str
                 one, digest = running[done]
                 try:
                     ran = done.result()
-                    score, most = book(one, ran, where, digest)
+                    if ran.late and where.jobs > 1:
+                        # Its neighbour may have taken the processor.
+                        alone.append((one, digest))
+                    else:
+                        finish(one, digest, ran)
                 except Exception as error:  # the others must be graded all the same
-                    kind = type(error).__name__
-                    problems.append(f"{one.assignment} {one.student}: {kind}: {error}")
-                    continue
-                say(f"{one.assignment} {one.student}: {score:g} of {most:g}")
-                for note in ran.notes:
-                    say(f"    {note}")
+                    failed(one, error)
         except BaseException:
+            say("stopping when the notebooks that run now have ended")
             pool.shutdown(cancel_futures=True)
             raise
+    for one, digest in alone:
+        say(f"{one.assignment} {one.student}: out of time; once more, alone")
+        try:
+            finish(one, digest, task(one))
+        except Exception as error:
+            failed(one, error)
     for one in handed:
-        if told(where, one):
-            give_feedback(one, where)
+        try:
+            if told(where, one):
+                give_feedback(one, where)
+        except Exception as error:
+            failed(one, error)
     return problems
+
+
+@contextmanager
+def held(place: Path) -> Iterator[None]:
+    """Keep a course for this run alone.
+
+    Raises:
+      InputError: the folder or its gradebook cannot be used, or another run has it.
+    """
+    require_folder(place, "GAEA_COURSE")
+    course.write_config(place)
+    course.show_alembic()
+    with open(place / ".held", "w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"another run is grading into {place}; wait until it has ended"
+            ) from None
+        try:
+            with Gradebook(course.db_url(place), "gaea"):
+                pass
+        except DatabaseError:
+            raise InputError(
+                f"{place / 'gradebook.db'} is damaged or no gradebook; put a copy of "
+                "it back, or move it away and grade again"
+            ) from None
+        yield
 
 
 def fingerprint(one: Handed, source: NotebookNode, release: NotebookNode) -> str:
     """Changes with the submission and with the assignment."""
     try:
-        content = one.path.read_bytes()
-    except OSError:
-        content = b""
+        content = one.content()
+    except (OSError, Unreadable) as error:
+        content = str(error).encode()
     texts = [cell.source for notebook in (source, release) for cell in notebook.cells]
     return hashlib.sha256(content + json.dumps(texts).encode()).hexdigest()
 
@@ -133,32 +180,38 @@ def told(where: Course, one: Handed) -> dict[str, Any]:
     """The result file of a submission; empty if there is none yet."""
     try:
         return dict(json.loads(where.result(one).read_text("utf-8")))
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):
         return {}
 
 
 def run(
-    path: Path,
+    one: Handed,
     source: NotebookNode,
     release: NotebookNode,
     where: Course,
-    slot: int = 0,
 ) -> Ran:
     """Put a submission in order and run its cells, all in one sandbox."""
     began = time.monotonic()
-    stopped = None
+    stopped: str | None = None
+    late = False
     try:
-        ready, notes, lost = mend(read_submission(path), source, release)
+        ready, notes, lost = mend(read_submission(one.content()), source, release)
     except Unreadable as error:
         ready, notes, lost = mend(new_notebook(), source, release)
         stopped = str(error)
         notes = [f"Not graded: {stopped}."]
     else:
-        with Sandbox(where.limits, where.confined, slot) as box:
-            stopped = execute(ready, box)
+        with Sandbox(where.limits, where.confined) as box:
+            try:
+                stopped = execute(ready, box)
+            except Stopped as reason:
+                stopped, late = str(reason), isinstance(reason, OutOfTime)
         if stopped:
             notes.append(f"The notebook was stopped: {stopped}.")
     for cell in ready.cells:
+        late = late or any(
+            o.get("ename") == "TimeLimit" for o in cell.get("outputs", [])
+        )
         if cell.cell_type == "code" and "ran" not in cell.metadata:
             cell.outputs = [failure("NotRun", f"this cell was not run: {stopped}")]
         cell.metadata.pop("ran", None)
@@ -166,27 +219,30 @@ def run(
         text = "\n".join(f"- {note}" for note in notes)
         title = "**Notes by the grader**"
         ready.cells.insert(0, new_markdown_cell(f"{title}\n\n{text}", id="notes"))
-    return Ran(ready, notes, lost, round(time.monotonic() - began, 2))
+    return Ran(ready, notes, lost, round(time.monotonic() - began, 2), late)
 
 
 def execute(notebook: NotebookNode, box: Sandbox) -> str | None:
-    """Run the cells in order; gives the reason if they could not be run to the end."""
-    try:
+    """Run the cells in order; gives the reason if their results cannot be trusted.
+
+    Raises:
+      Stopped: they could not be run to the end.
+    """
+    for cell in notebook.cells:
+        if cell.source.startswith("handin.check("):
+            cell.metadata["ran"] = True  # it is about the file, which is not there
+        elif cell.cell_type == "code":
+            cell.outputs = [new_output(**output) for output in box.run(cell.source)]
+            cell.metadata["ran"] = True
+    word = secrets.token_hex(8)
+    last = box.run(LAST_CELL.replace("a word that nobody can know before", word))
+    said = [output.get("evalue", "") for output in last]
+    if word not in said:
         for cell in notebook.cells:
-            if cell.source.startswith("handin.check("):
-                cell.metadata["ran"] = True  # it is about the file, which is not there
-            elif cell.cell_type == "code":
-                cell.outputs = [new_output(**output) for output in box.run(cell.source)]
-                cell.metadata["ran"] = True
-        # Code can switch off errors, and then every test passes.
-        token = secrets.token_hex(8)
-        last = box.run(f"raise AssertionError({token!r})")
-        if not any(output.get("evalue") == token for output in last):
-            for cell in notebook.cells:
-                cell.metadata.pop("ran", None)
-            return "its code hides errors, so no test can be trusted"
-    except Stopped as reason:
-        return str(reason)
+            cell.metadata.pop("ran", None)
+        changed = " ".join(text for text in said if text.startswith("changed: "))
+        what = f" ({harmless(changed[:100])})" if changed else ""
+        return f"its code changes how tests work{what}, so no test can be trusted"
     return None
 
 
@@ -202,8 +258,10 @@ def book(one: Handed, ran: Ran, where: Course, digest: str) -> tuple[float, floa
     copy, graded = where.file("submitted", one), where.file("autograded", one)
     for path in (copy, graded, where.result(one)):
         path.parent.mkdir(parents=True, exist_ok=True)
-    if one.path.is_file() and not one.path.is_symlink():
-        write_atomically(copy, one.path.read_bytes())
+    try:
+        write_atomically(copy, one.content())
+    except Unreadable:
+        copy.unlink(missing_ok=True)  # of an earlier submission
     for file in where.file("feedback", one).parent.glob("*.html"):
         file.unlink()  # of an earlier submission
     url = course.db_url(where.place)

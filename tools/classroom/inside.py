@@ -1,9 +1,9 @@
 """The end inside the sandbox: takes cells over a pipe, runs them, sends outputs back.
 
-It gets one line of JSON a cell, ``{"source", "seconds"}``, and answers with one,
-``{"outputs"}``, in the notebook format. It imports nothing of the grader: this file
-alone is shown to the sandbox. ``sandbox`` starts it and does not trust what it says
-beyond its form.
+It gets one line of JSON a cell, ``{"source", "seconds", "word"}``, and answers with
+one, ``{"outputs", "word"}``, in the notebook format. It imports nothing of the grader:
+this file alone is shown to the sandbox. ``sandbox`` starts it and does not trust what
+it says beyond its form.
 
     python inside.py LIMITS    LIMITS: JSON with memory, processes, file, uid
 """
@@ -16,6 +16,7 @@ import sys
 
 TEXT_LIMIT = 50_000  # characters of one output
 PICTURE_LIMIT = 1_000_000  # characters of one picture in base64
+RICH_LIMIT = 5_000_000  # characters of a cell's pictures and values together
 SHOWN = ("text/plain", "image/png")  # nothing that a browser would run
 
 
@@ -89,13 +90,15 @@ def run(shell, source, seconds):
     text = captured.stdout + captured.stderr
     if text:
         outputs.append({"output_type": "stream", "name": "stdout", "text": cut(text)})
-    for rich in captured.outputs:
+    room = RICH_LIMIT
+    for rich in captured.outputs[:50]:
         data = {
             kind: cut(value) if kind == "text/plain" else value
             for kind, value in rich.data.items()
             if kind in SHOWN and isinstance(value, str) and len(value) < PICTURE_LIMIT
         }
-        if data:
+        room -= sum(map(len, data.values()))
+        if data and room > 0:
             outputs.append({"output_type": "display_data", "data": data})
     if not succeeded:
         name, value, lines = shell.failure or ["Error", "the cell failed", []]
@@ -128,10 +131,13 @@ def main():
     confine(json.loads(sys.argv[1]))
     sys.argv = ["notebook"]
     shell = make_shell()
+    me = os.getpid()
     for line in asked:
         cell = json.loads(line)
         outputs = run(shell, cell["source"], cell["seconds"])
-        answers.write(json.dumps({"outputs": outputs[:50]}) + "\n")
+        if os.getpid() != me:
+            os._exit(0)  # a copy that the cell made does not answer
+        answers.write(json.dumps({"outputs": outputs, "word": cell["word"]}) + "\n")
         answers.flush()
 
 

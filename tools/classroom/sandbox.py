@@ -9,8 +9,10 @@ could open.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
+import secrets
 import select
 import shutil
 import subprocess
@@ -33,8 +35,12 @@ INSIDE = Path(__file__).with_name("inside.py")
 PACKAGE = Path(gaea_mini.__file__).parent
 MB = 2**20
 GRACE = 5.0  # seconds between the end of a cell's time and the end of the process
-ANSWER_LIMIT = 16 * MB
-FIRST_UID = 60_001  # of the sandboxes of a grader that is root
+OUTPUT_LIMIT = 16 * MB  # of all cells together
+# Users of the sandboxes of a grader that is root: each sandbox has its own, because the
+# number of processes is counted for a user, and those of the one before may still be
+# ending. A container may know no number over 65,535.
+UIDS = range(60_001, 65_001)
+NUMBER = itertools.count(97 * os.getpid())  # two graders begin at different places
 SYSTEM = ("/usr", "/lib", "/lib32", "/lib64", "/bin", "/sbin")
 SETTINGS = ("/etc/ld.so.cache", "/etc/alternatives", "/etc/fonts", "/etc/localtime")
 
@@ -61,6 +67,10 @@ class Stopped(Exception):
     """The process is gone; the message says why, for the student."""
 
 
+class OutOfTime(Stopped):
+    """It was too slow, for which another process on this machine may be the reason."""
+
+
 class Sandbox:
     """One process; ``with Sandbox(...) as box: box.run("1 + 1")``.
 
@@ -68,13 +78,12 @@ class Sandbox:
       limits: what it may use.
       confined: False runs it without bubblewrap, with the limits but in plain sight of
         everything that this user may read.
-      slot: a number of its own among the sandboxes that run at the same time.
     """
 
-    def __init__(self, limits: Limits, confined: bool = True, slot: int = 0):
-        self.limits, self.confined, self.slot = limits, confined, slot
+    def __init__(self, limits: Limits, confined: bool = True):
+        self.limits, self.confined = limits, confined
         self.began = time.monotonic()
-        self.buffer = b""
+        self.buffer, self.received = b"", 0
 
     def __enter__(self) -> Sandbox:
         self.folder = tempfile.TemporaryDirectory(prefix="gaea-grade-")
@@ -83,8 +92,10 @@ class Sandbox:
             "memory": self.limits.memory * MB,
             "processes": 4 * self.limits.processes,
             "file": self.limits.disk * MB,
-            "uid": FIRST_UID + self.slot if self.confined else 0,
+            "uid": UIDS[next(NUMBER) % len(UIDS)],
         }
+        if not self.confined:
+            told["uid"] = 0  # stays who it is
         inside = "/grader/inside.py" if self.confined else str(INSIDE)
         package = "/grader" if self.confined else str(PACKAGE.parent)
         scratch = "/tmp" if self.confined else self.folder.name
@@ -148,17 +159,22 @@ class Sandbox:
         left = self.began + self.limits.notebook - time.monotonic()
         if left <= 0:
             self.stop()
-            raise Stopped(
+            raise OutOfTime(
                 f"the {self.limits.notebook:g} seconds for the notebook are used up"
             )
         seconds = min(self.limits.cell, left)
-        line = json.dumps({"source": source, "seconds": seconds}) + "\n"
-        answer = self._exchange(line.encode(), seconds + GRACE)
+        # An answer that was written before its question does not know this word.
+        word = secrets.token_hex(8)
+        asked = {"source": source, "seconds": seconds, "word": word}
+        answer = self._exchange(json.dumps(asked).encode() + b"\n", seconds + GRACE)
         try:
-            outputs = json.loads(answer)["outputs"]
-            return [checked(output) for output in outputs]
+            told = json.loads(answer)
+            if told["word"] != word:
+                raise ValueError
+            return [checked(output) for output in told["outputs"]]
         except (ValueError, KeyError, TypeError, RecursionError):
-            raise Stopped("the cell's output could not be read") from None
+            self.stop()
+            raise Stopped("its code wrote into the grader's own pipe") from None
 
     def _exchange(self, line: bytes, seconds: float) -> bytes:
         """Send a line and wait for one, with an eye on the limits."""
@@ -172,7 +188,7 @@ class Sandbox:
         while b"\n" not in self.buffer:
             if time.monotonic() > end:
                 self.stop()
-                raise Stopped("the cell did not end in time and could not be stopped")
+                raise OutOfTime("the cell did not end in time and could not be stopped")
             self._watch()
             if not select.select([process.stdout], [], [], 0.1)[0]:
                 continue
@@ -180,9 +196,10 @@ class Sandbox:
             if not part:
                 raise Stopped(self._last_words())
             self.buffer += part
-            if len(self.buffer) > ANSWER_LIMIT:
+            self.received += len(part)
+            if self.received > OUTPUT_LIMIT:
                 self.stop()
-                raise Stopped("the cell wrote too much output")
+                raise Stopped(f"more than {OUTPUT_LIMIT // MB} MiB of output came out")
         answer, _, self.buffer = self.buffer.partition(b"\n")
         return answer
 
@@ -220,15 +237,21 @@ def checked(output: dict[str, Any]) -> dict[str, Any]:
     """An output that came out of the sandbox, with the fields that its type has."""
     kind = output["output_type"]
     if kind == "stream":
-        return {"output_type": kind, "name": "stdout", "text": str(output["text"])}
+        return {"output_type": kind, "name": "stdout", "text": clean(output["text"])}
     if kind == "error":
-        lines = [str(line) for line in output["traceback"]]
-        name, value = str(output["ename"]), str(output["evalue"])
+        lines = [clean(line) for line in output["traceback"]]
+        name, value = clean(output["ename"]), clean(output["evalue"])
         error = {"output_type": kind, "ename": name, "evalue": value}
         return {**error, "traceback": lines}
     shown = ("text/plain", "image/png")
-    data = {name: str(output["data"][name]) for name in shown if name in output["data"]}
+    given = output["data"]
+    data = {name: clean(given[name]) for name in shown if name in given}
     return {"output_type": "display_data", "data": data, "metadata": {}}
+
+
+def clean(text: object) -> str:
+    """A text that can be written to a file: JSON can hold half a letter."""
+    return str(text).encode("utf-8", "replace").decode()
 
 
 def variables(seen: dict[str, str]) -> list[str]:
