@@ -69,6 +69,22 @@ export function arch({ edges, operations }, ops) {
   return nodes.join("+");
 }
 
+// A genotype in one piece per cell and node; other text stays whole.
+export function breakCell(text) {
+  return text.includes("|") ? text.split(/(?<=\|)(?=\+\|)|(?<=\|)(?= \w+: )/) : [text];
+}
+
+// The operation that a genotype keeps on each edge, cell after cell; null where it
+// keeps none.
+export function kept(text, edges) {
+  const first = Math.min(...edges.map(([, to]) => to));
+  return (text.match(/\|\S*\|/g) || []).map((cell) => {
+    const nodes = cell.split("+").map((node) => node.split("|"));
+    return edges.map(([from, to]) => nodes[to - first]
+      ?.find((one) => one.endsWith(`~${from}`))?.split("~")[0] ?? null);
+  });
+}
+
 function make(node, attributes, children = []) {
   Object.entries(attributes).forEach(([key, value]) => node.setAttribute(key, value));
   node.append(...children);
@@ -85,6 +101,7 @@ const h = (tag, attributes = {}, ...children) =>
 const s = (tag, attributes = {}, ...children) =>
   create(document.createElementNS("http://www.w3.org/2000/svg", tag), attributes, children);
 const set = (node, attributes) => make(node, attributes);
+const options = (pairs) => pairs.map(([value, name = String(value)]) => h("option", { value }, name));
 const setText = (node, text) => { if (node.textContent !== text) node.textContent = text; };
 
 // One cell: its edges in the colours of their operations, each with its name.
@@ -111,4 +128,15 @@ function cellView({ edges, layout, operations }) {
       setText(text, short);
     });
   } };
+}
+
+// Sets values of the model. A kernel, if there is one, hears of them ten times a second
+// at most; close tells it what it has not heard yet and leaves no timer.
+function keeper(model) {
+  let waits = 0;
+  const tell = () => { clearTimeout(waits); waits = 0; model.save_changes(); };
+  return { set(values) {
+    waits ||= setTimeout(tell, 100);
+    Object.entries(values).forEach(([key, value]) => model.set(key, value));
+  }, close() { if (waits) tell(); } };
 }

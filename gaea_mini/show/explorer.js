@@ -144,19 +144,20 @@ function build(model, el, now, change) {
   const slider = h("input", { type: "range", min: 0, max: 100, step: 1, "aria-label": "Budget" });
   const spent = h("output", { "aria-hidden": "true" });
   slider.addEventListener("input", () => change({ budget: share(+slider.value) }));
+  const read = h("p", { class: "be-read", "aria-live": "polite" });
   const charts = clocks.map((clock) => chart(clock, top, clocks.length > 1));
   const body = h("tbody");
   const rows = h("table", { class: "be-table" }, h("caption", {}, clocks.length > 1
     ? "Regret at the budget; searches and rivals have clocks of their own" : "Regret at the budget, the lowest mean first"),
     h("thead", {}, h("tr", {}, ...["method", "mean", "middle 80 %", "spent"].map((name) => h("th", { scope: "col" }, name)))), body);
-  const view = cellView(table), name = h("p", { class: "be-name" }), facts = h("p"), code = h("code");
+  const view = cellView(table), name = h("p", { class: "be-name" }), facts = h("p", { class: "be-facts" }), code = h("code");
   const walk = h("input", { type: "range", min: 1, step: 1, "aria-label": "Chosen point" });
   walk.addEventListener("input", () => choose(list[walk.value - 1]));
   const side = h("div", { class: "be-side" }, h("label", {}, "Point", walk), name, facts, view.el, code);
   const root = h("div", { class: "gw be", role: "group", "aria-label": "Searches and rivals on known tables" },
-    h("div", { class: "gw-row" }, h("label", {}, "data set", data),
-      h("label", { class: "be-budget" }, "Budget", slider, spent)),
-    h("div", { class: "gw-row be-chips", role: "group", "aria-label": "Methods" }, ...chips),
+    h("div", { class: "gw-row be-chips" }, h("label", {}, "data set", data),
+      h("div", { class: "be-methods", role: "group", "aria-label": "Methods" }, ...chips)),
+    h("label", { class: "be-budget" }, "Budget", slider, spent), read,
     h("div", { class: "be-charts" }, ...charts.map((one) => one.el)),
     h("p", { class: "gw-note" }, "Both axes are logarithmic. Bands: the middle 80 % of the seeds of a search, or of the "
       + "repetitions of a rival. Dots: every search at the budget; squares: the mean of a rival."),
@@ -186,7 +187,18 @@ function build(model, el, now, change) {
       s("svg", { viewBox: "0 0 24 8", "aria-hidden": "true" }, s("path", { d: "M1 4H23", ...stroke(line) })), line.name),
     h("td", {}, found ? two(found.mean) : "–"), h("td", {}, found ? `${two(found.low)} to ${two(found.high)}` : "no cell yet"),
     h("td", {}, spell(Math.min(cost(line), line.costs.at(-1)))))));
+    say(sorted);
     show(chosen());
+  }
+  // What a screen reader hears when the budget or the methods change: clock by clock.
+  function say(rows) {
+    const name = ({ line, found }) => `${line.name}, ${two(found.mean)} points`;
+    const said = clocks.flatMap((clock, number) => {
+      const known = rows.filter(({ line, found }) => found && line.clock === number), first = known[0], final = known.at(-1);
+      return first ? [`After ${spell(now.budget * clock.end)} (${clock.name}) the lowest mean regret is that of ${name(first)}`
+        + `${final === first ? "." : `; the highest, of ${name(final)}.`}`] : [];
+    });
+    setText(read, said.join(" ") || "No method has a cell yet: choose one, or a larger budget.");
   }
   // The chosen search: its cell, and what the table says of it.
   function show(one) {
@@ -194,8 +206,8 @@ function build(model, el, now, change) {
     walk.value = 1 + Math.max(0, list.indexOf(one));
     walk.disabled = list.length < 2;
     const cell = one && one.i >= 0 ? one.line.cells[one.i][one.at] : -1;
-    view.el.style.display = cell < 0 ? "none" : "";
-    code.hidden = cell < 0;
+    // Its room stays, so that nothing jumps from point to point.
+    [view.el, code].forEach((part) => { part.style.visibility = cell < 0 ? "hidden" : ""; });
     if (!one) { setText(name, "Nothing yet"); setText(facts, "Choose a method or a larger budget."); return; }
     const { line, at } = one, last = at === line.costs.length - 1;
     if (one.i < 0) {
@@ -242,14 +254,12 @@ function build(model, el, now, change) {
 }
 
 function render({ model, el }) {
-  const now = stateOf(model);
-  let saving = 0, made = build(model, el, now, change);
+  const now = stateOf(model), keep = keeper(model);
+  let made = build(model, el, now, change);
   function change(values) {
     const again = "data" in values && values.data !== now.data;
     Object.assign(now, values);
-    Object.entries(values).forEach(([key, value]) => model.set(key, value));
-    // A kernel, if there is one, hears of it ten times a second at most.
-    saving ||= setTimeout(() => { saving = 0; model.save_changes(); }, 100);
+    keep.set(values);
     if (!again) { made.ask(); return; }
     const held = el.contains(document.activeElement);
     made.close();
@@ -265,7 +275,7 @@ function render({ model, el }) {
     made.ask();
   }
   KEYS.forEach((key) => model.on(`change:${key}`, follow));
-  return () => { made.close(); KEYS.forEach((key) => model.off(`change:${key}`, follow)); };
+  return () => { made.close(); keep.close(); KEYS.forEach((key) => model.off(`change:${key}`, follow)); };
 }
 
 export default { render };

@@ -61,8 +61,8 @@ function build(model, el) {
   const operations = model.get("operations"), what = model.get("label") || "the picture";
   const picture = model.get("pixels").map((row) => row.map((v) => v / 255));
   const outputs = operations.map((one) => apply(picture, one.kind, one.filter));
-  const now = { theta: model.get("theta"), rounded: model.get("rounded"), asked: 0, saving: 0 };
-  const first = now.theta;
+  const now = { theta: model.get("theta"), rounded: model.get("rounded"), asked: 0 };
+  const first = now.theta, keep = keeper(model);
 
   // A strand from the picture to each operation and on to the output, as wide as its weight.
   const strands = operations.map(({ colour: stroke }) => s("path", { stroke, fill: "none" }));
@@ -141,9 +141,7 @@ function build(model, el) {
   function change(values) {
     Object.assign(now, values);
     ask();
-    Object.entries(values).forEach(([key, value]) => model.set(key, value));
-    // A kernel, if there is one, hears of it ten times a second at most.
-    now.saving ||= setTimeout(() => { now.saving = 0; model.save_changes(); }, 100);
+    keep.set(values);
   }
   function follow() {
     if (model.get("theta") === now.theta && model.get("rounded") === now.rounded) return;
@@ -157,6 +155,7 @@ function build(model, el) {
   draw();
   return () => {
     cancelAnimationFrame(now.asked);
+    keep.close();
     resized.disconnect();
     model.off("change:theta", follow);
     model.off("change:rounded", follow);

@@ -45,22 +45,6 @@ export function decided(rows) {
   return { most, least, alike: h[least] - h[most] < 1e-3 };
 }
 
-// A genotype in one piece per cell and node; other text stays whole.
-export function breakCell(text) {
-  return text.includes("|") ? text.split(/(?<=\|)(?=\+\|)|(?<=\|)(?= \w+: )/) : [text];
-}
-
-// The operation that a genotype keeps on each edge, cell after cell; null where it
-// keeps none.
-export function kept(text, edges) {
-  const first = Math.min(...edges.map(([, to]) => to));
-  return (text.match(/\|\S*\|/g) || []).map((cell) => {
-    const nodes = cell.split("+").map((node) => node.split("|"));
-    return edges.map(([from, to]) => nodes[to - first]
-      ?.find((one) => one.endsWith(`~${from}`))?.split("~")[0] ?? null);
-  });
-}
-
 // A row of weights as one bar of colours side by side, in CSS.
 export function bar(row, colours) {
   let used = 0;
@@ -68,6 +52,9 @@ export function bar(row, colours) {
     `${colours[o]} ${(100 * used).toFixed(1)}% ${(100 * (used += weight)).toFixed(1)}%`);
   return `linear-gradient(90deg, ${parts.join(", ")})`;
 }
+
+// Whether any weight of a row is further than `far` from what was drawn last.
+export const moved = (drawn, row, far) => row.some((w, o) => !(Math.abs(w - drawn[o]) < far));
 
 // Where the clock stands after some seconds. A run plays in 12 s at most. Where less
 // motion is asked for: separate steps, two a second, at most 40 of them.
@@ -109,11 +96,11 @@ function cellGraph(run, kind) {
     svg.append(s("g", { class: "gp-badge" }, box, text));
     return { box, text };
   });
-  const drawn = run.edges.map(() => null);
+  const drawn = run.edges.map(() => []);
   return { el: svg, draw(rows) {
     rows.forEach((row, e) => {
       // Nobody sees a strand move by a twentieth of a pixel.
-      if (drawn[e]?.every((w, o) => Math.abs(w - row[o]) * strand < 0.05)) return;
+      if (!moved(drawn[e], row, 0.05 / strand)) return;
       const [from, to] = run.edges[e];
       drawn[e] = Array.from(row);
       strands(row, strand).forEach((one, o) => {
@@ -167,14 +154,15 @@ function thetaBars(run) {
     const [mix, first, keep] = [h("span"), h("td"), h("td")];
     const row = h("tr", {}, h("th", { scope: "row" }, `${from}→${to}`), h("td", {}, mix), first, keep);
     body.append(row);
-    return { row, mix, first, keep };
+    return { row, mix, first, keep, drawn: [] };
   });
   const el = h("table", { class: "gp-theta gp-bars" }, h("caption", {}, "Weights θ on every edge"),
     h("thead", {}, h("tr", {}, ...["edge", "mixture", "largest", "kept"].map((name) =>
       h("th", { scope: "col" }, name)))), body);
   return { el, draw(rows, exact, cell) {
-    parts.forEach(({ row, mix, first, keep }, e) => {
-      mix.style.background = bar(rows[e], colours);
+    parts.forEach((part, e) => {
+      const { row, mix, first, keep } = part;
+      if (moved(part.drawn, rows[e], 0.002)) mix.style.background = bar(part.drawn = Array.from(rows[e]), colours);
       const { operation, weight, gap } = lead(exact[e]);
       setText(first, `${gap < 5e-4 ? "tie" : run.operations[operation].short} ${weight.toFixed(2)}`);
       const name = cell?.[e];
@@ -292,8 +280,6 @@ function chart(runs, last, pick, levels, seek, heading) {
 
 const MEASURES = { rounded: "Accuracy after rounding, %", supernet: "Accuracy before rounding, %" };
 
-const options = (pairs) => pairs.map(([value, name]) => h("option", { value }, name));
-
 function build(model, el) {
   const runs = model.get("runs"), labels = runs.map((run) => run.label).join(" and ");
   const last = Math.max(...runs.map((run) => run.theta.length)) - 1;
@@ -316,6 +302,7 @@ function build(model, el) {
     charts.push(chart(runs, last, (run) => run[select.value], [], seek, select));
   }
   if (has("truth")) charts.push(chart(runs, last, (run) => run.truth, [], seek, "True test accuracy of the cell, %"));
+  const parts = [...panels, ...charts];
   const root = h("div", { class: "gp", role: "group", "aria-label": `Architecture player: ${labels}` },
     h("div", { class: "gp-panels", "data-runs": runs.length }, ...panels.map((part) => part.el)),
     h("div", { class: "gp-charts" }, ...charts.map((part) => part.el)),
@@ -325,7 +312,7 @@ function build(model, el) {
   function draw() {
     clock.asked = 0;
     const epoch = epochNow();
-    [...panels, ...charts].forEach((part) => part.draw(clock.t, epoch));
+    parts.forEach((part) => { if (!part.away || !clock.playing) part.draw(clock.t, epoch); });
     slider.value = epoch;
     slider.setAttribute("aria-valuetext", `epoch ${epoch} of ${last}`);
     setText(count, `${epoch} / ${last}`);
@@ -347,7 +334,8 @@ function build(model, el) {
     setText(button, on ? "Pause" : "Play");
     // While it plays, a screen reader hears nothing; after that, each new state.
     panels.forEach(({ live }) => live.setAttribute("aria-live", on ? "off" : "polite"));
-    if (on) requestAnimationFrame(frame);
+    cancelAnimationFrame(clock.next);
+    if (on) clock.next = requestAnimationFrame(frame);
   }
   function seek(epoch) {
     play(false);
@@ -361,7 +349,7 @@ function build(model, el) {
     const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const t = advance(clock.t, seconds, last, +speed.value, reduced);
     if (t > clock.t) { clock.before = now; clock.t = t; draw(); tell(now); }
-    if (t >= last) seek(last); else requestAnimationFrame(frame);
+    if (t >= last) seek(last); else clock.next = requestAnimationFrame(frame);
   }
   function follow() {
     if (model.get("epoch") === epochNow()) return;
@@ -378,20 +366,32 @@ function build(model, el) {
   model.on("change:epoch", follow);
   const resized = new ResizeObserver(() => { relay(); ask(); });
   resized.observe(root);
+  // While it plays, what is not on the screen waits until it comes there.
+  const seen = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
+    parts.find(({ el: one }) => one === target).away = !isIntersecting;
+  }), { rootMargin: "25%" });
+  parts.forEach((part) => seen.observe(part.el));
   play(false);
   relay();
   draw();
   return () => {
-    clock.playing = false;
-    cancelAnimationFrame(clock.asked);
-    resized.disconnect();
+    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
+    [resized, seen].forEach((one) => one.disconnect());
     model.off("change:epoch", follow);
   };
 }
 
 function renderPlayer({ model, el }) {
   let close = build(model, el);
-  const again = () => { close(); close = build(model, el); };
+  // A run that grows is drawn anew; what the reader chose, and where they are, stays.
+  const again = () => {
+    const find = (one) => el.querySelector(`${one.tagName}[aria-label="${one.ariaLabel}"]`) || el.querySelector(one.tagName);
+    const held = el.contains(document.activeElement) && document.activeElement, chosen = el.querySelectorAll("select");
+    close();
+    close = build(model, el);
+    chosen.forEach((old) => { const made = find(old); made.value = old.value; made.dispatchEvent(new Event("change")); });
+    if (held) find(held)?.focus({ preventScroll: true });
+  };
   model.on("change:runs", again);
   return () => { model.off("change:runs", again); close(); };
 }

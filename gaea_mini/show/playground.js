@@ -133,7 +133,7 @@ function triangle(rules, names, now, move) {
   const corners = [[1, 0, 0], [0, 1, 0], [0, 0, 1]].map(place), start = place([1 / 3, 1 / 3, 1 / 3]);
   const handle = s("g", { class: "pg-handle", tabindex: 0, role: "slider", "aria-label":
     "Target; the arrow keys move it", "aria-valuemin": 0, "aria-valuemax": 1 },
-    s("circle", { r: 22, class: "pg-grip" }), s("path", { d: "M-9 0H9M0 -9V9" }), s("circle", { r: 11 }));
+    s("circle", { r: 24, class: "pg-grip" }), s("path", { d: "M-9 0H9M0 -9V9" }), s("circle", { r: 11 }));
   const lines = rules.map((rule) => [s("path", { class: "pg-future", ...stroke(rule) }),
     s("path", { class: "pg-past", ...stroke(rule) }), mark(rule)]);
   const svg = s("svg", { viewBox: "0 0 360 330", role: "group", class: "pg-view",
@@ -239,10 +239,10 @@ const linear = (high) => ({ height: (v) => v / high,
 const KEYS = ["target", "lrs", "noise", "seed", "step"];
 const stateOf = (model) => Object.fromEntries(KEYS.map((key) => [key, model.get(key)]));
 
-function build(model, el, first) {
+function build(model, el, first, keep) {
   const rules = model.get("rules"), names = model.get("names"), steps = model.get("steps");
   const now = stateOf(model), k = now.target.length;
-  const clock = { playing: false, before: 0, asked: 0, saving: 0, t: now.step };
+  const clock = { playing: false, before: 0, asked: 0, next: 0, t: now.step };
   let paths, away, spread;
   const view = k === 3 ? triangle(rules, names, now, change) : bars(rules, k, now, change);
   const charts = [chart(rules, "Distance to the target", LOG),
@@ -282,7 +282,7 @@ function build(model, el, first) {
       h("figcaption", {}, k === 3 ? "Weights: drag the target" : `${k} weights: drag the target's bars`), view.el),
       h("div", { class: "pg-charts" }, ...charts.map((part) => part.el))),
     h("div", { class: "pg-cards" }, ...cards.map((card) => card.el)), read,
-    h("div", { class: "gw-row" }, playing, one, reset, h("label", { class: "pg-clock" }, "step", slider, count)),
+    h("div", { class: "gw-row pg-run" }, playing, one, reset, h("label", { class: "pg-clock" }, "step", slider, count)),
     h("div", { class: "gw-row" }, h("label", {}, "weights", size), h("label", {}, "seed", seed),
       h("label", { class: "pg-noise" }, "noise", noise, loud)));
   el.replaceChildren(root);
@@ -318,21 +318,17 @@ function build(model, el, first) {
     setText(read, `Target ${listed(now.target)}. After ${t} ${t === 1 ? "step" : "steps"} the distance to it is `
       + rules.map((rule, r) => `${f(away[r][t])} for ${rule.name}`).join(", ") + ".");
   }
-  function tell(values) {
-    Object.entries(values).forEach(([key, value]) => model.set(key, value));
-    // A kernel, if there is one, hears of it ten times a second at most.
-    clock.saving ||= setTimeout(() => { clock.saving = 0; model.save_changes(); }, 100);
-  }
   function change(values) {
     Object.assign(now, values);
     if (now.target.length === k) compute();
-    tell(values); // with another number of weights the widget is built anew
+    keep.set(values); // with another number of weights the widget is built anew
   }
   function play(on) {
     Object.assign(clock, { playing: on, before: performance.now() });
     setText(playing, on ? "Pause" : "Play");
-    if (on) requestAnimationFrame(frame);
-    else tell({ step: now.step = clock.t });
+    cancelAnimationFrame(clock.next);
+    if (on) clock.next = requestAnimationFrame(frame);
+    else keep.set({ step: now.step = clock.t });
   }
   function seek(t) { clock.t = clamp(Math.floor(t), 0, steps); play(false); ask(); }
   function frame(time) {
@@ -340,7 +336,7 @@ function build(model, el, first) {
     const t = advance(clock.t, clamp((time - clock.before) / 1000, 0, 1), steps,
       matchMedia("(prefers-reduced-motion: reduce)").matches);
     if (t > clock.t) { Object.assign(clock, { before: time, t }); draw(); }
-    if (t >= steps) seek(steps); else requestAnimationFrame(frame);
+    if (t >= steps) seek(steps); else clock.next = requestAnimationFrame(frame);
   }
   // What a kernel assigned.
   function follow() {
@@ -354,26 +350,25 @@ function build(model, el, first) {
   resized.observe(root);
   [compute, relay, draw].forEach((part) => part());
   return () => {
-    clock.playing = false;
-    cancelAnimationFrame(clock.asked);
+    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
     resized.disconnect();
     KEYS.forEach((key) => model.off(`change:${key}`, follow));
   };
 }
 
 function render({ model, el }) {
-  const first = stateOf(model);
-  let close = build(model, el, first), k = first.target.length;
+  const first = stateOf(model), keep = keeper(model);
+  let close = build(model, el, first, keep), k = first.target.length;
   const again = () => {
     if (model.get("target").length === k) return;
     const held = el.contains(document.activeElement);
     k = model.get("target").length;
     close();
-    close = build(model, el, first);
+    close = build(model, el, first, keep);
     if (held) el.querySelector("select").focus();
   };
   model.on("change:target", again);
-  return () => { model.off("change:target", again); close(); };
+  return () => { model.off("change:target", again); close(); keep.close(); };
 }
 
 export default { render };

@@ -75,7 +75,6 @@ export function advance(t, seconds, last, reduced) {
 // ---- drawing -------------------------------------------------------------------------
 
 const places = ([first, last]) => (first === last ? String(first) : `${first} to ${last}`);
-const options = (values) => values.map((value) => h("option", { value }, String(value)));
 
 // Curves of all runs over the epochs. A pointer on them moves the epoch.
 function chart(runs, last, heading, levels, seek) {
@@ -99,7 +98,7 @@ function chart(runs, last, heading, levels, seek) {
       const low = Math.min(0, ...series.flat().filter((v) => v !== null));
       const y = (v) => top + (tall - top - bottom) * (1 - v) / (1 - low), known = series[at][epoch];
       set(svg, { viewBox: `0 0 ${wide} ${tall}`, "aria-label": `${name.textContent} over the epochs. ` + runs.map((run, r) =>
-        `${run.method}: ${[0, epoch, last].map((n) => `${series[r][n]?.toFixed(2) ?? "none"} at ${n}`).join(", ")}`).join("; ") });
+        `${run.method}: ${[0, epoch, last].map((n) => `${series[r][n] === null ? "none" : +series[r][n].toFixed(2)} at ${n}`).join(", ")}`).join("; ") });
       svg.replaceChildren(
         ...ticks(low, 1, 4).flatMap((v) => [s("path", { class: "rs-grid", d: `M${left} ${y(v)}H${wide - 10}` }),
           s("text", { x: left - 6, y: y(v) + 4, "text-anchor": "end" }, String(v))]),
@@ -124,7 +123,7 @@ function build(model, el) {
   const taus = counts.map((states) => states.map((one) => kendall(one, table.truth)));
   const reach = [Math.min(...truth), Math.max(...truth)];
   const now = stateOf(model), scores = new Float64Array(count);
-  const clock = { t: now.epoch, playing: false, before: 0, asked: 0, saving: 0 };
+  const clock = { t: now.epoch, playing: false, before: 0, asked: 0, next: 0 }, keep = keeper(model);
   const at = () => runs.findIndex((run) => run.method === now.method);
   const epochNow = () => Math.floor(clock.t + 1e-9);
   let hover = -1, xs = [], ys = [], recalls, recalled = 0;
@@ -143,7 +142,7 @@ function build(model, el) {
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Epoch" });
   const number = h("output", { "aria-hidden": "true" });
   slider.addEventListener("input", () => seek(+slider.value));
-  const best = h("select", {}, ...options([...new Set([1, 5, 10, 20, 50, 100, 200, now.k])].filter((v) => v <= count).sort((a, b) => a - b)));
+  const best = h("select", {}, ...options([...new Set([1, 5, 10, 20, 50, 100, 200, now.k])].filter((v) => v <= count).sort((a, b) => a - b).map((v) => [v])));
   best.addEventListener("change", () => change({ k: +best.value }));
 
   const points = Array.from(truth, () => s("circle", { r: 3 }));
@@ -244,18 +243,14 @@ function build(model, el) {
   }
   // Any number of moves between two frames cost one drawing.
   function ask() { clock.asked ||= requestAnimationFrame(draw); }
-  function tell(values) {
-    Object.entries(values).forEach(([key, value]) => model.set(key, value));
-    // A kernel, if there is one, hears of it ten times a second at most.
-    clock.saving ||= setTimeout(() => { clock.saving = 0; model.save_changes(); }, 100);
-  }
-  function change(values) { Object.assign(now, values); tell(values); ask(); }
+  function change(values) { Object.assign(now, values); keep.set(values); ask(); }
   function play(on) {
     Object.assign(clock, { playing: on, before: performance.now() });
     setText(playing, on ? "Pause" : "Play");
     // While it plays, a screen reader hears nothing; after that, each new state.
     set(read, { "aria-live": on ? "off" : "polite" });
-    if (on) requestAnimationFrame(frame);
+    cancelAnimationFrame(clock.next);
+    if (on) clock.next = requestAnimationFrame(frame);
   }
   function seek(epoch) {
     play(false);
@@ -266,7 +261,7 @@ function build(model, el) {
     if (!clock.playing) return;
     const t = advance(clock.t, clamp((time - clock.before) / 1000, 0, 1), last, matchMedia("(prefers-reduced-motion: reduce)").matches);
     if (t > clock.t) { Object.assign(clock, { before: time, t }); draw(); }
-    if (t >= last) seek(last); else requestAnimationFrame(frame);
+    if (t >= last) seek(last); else clock.next = requestAnimationFrame(frame);
   }
   function under(event, far) {
     const box = svg.getBoundingClientRect();
@@ -303,8 +298,8 @@ function build(model, el) {
   lay();
   draw();
   return () => {
-    clock.playing = false;
-    cancelAnimationFrame(clock.asked);
+    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
+    keep.close();
     resized.disconnect();
     KEYS.forEach((key) => model.off(`change:${key}`, follow));
   };

@@ -400,18 +400,26 @@ def test_the_explorer_by_keyboard_alone(
 ) -> None:
     visit = open_page(pages["explorer"])
     page = ready(visit.page)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.ariaLabel") == "Budget"
-    page.keyboard.press("Home")
-    page.keyboard.press("End")
-    for _ in range(2):  # gaea-darts, darts
+    for _ in range(3):  # data set, gaea-darts, darts
         page.keyboard.press("Tab")
     page.keyboard.press("Space")
     settle(page)
     assert "darts" not in rows(page) and "gaea-darts" in rows(page)
     for _ in range(4):
         page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.ariaLabel") == "Budget"
+    read = page.locator(".be-read")
+    assert read.get_attribute("aria-live") == "polite"
+    at_end = read.inner_text()
+    page.keyboard.press("Home")
+    settle(page)
+    assert read.inner_text() != at_end
+    page.keyboard.press("End")
+    settle(page)
+    assert read.inner_text() == at_end
+    best = min(rows(page), key=lambda name: float(rows(page)[name][0]))
+    assert f"lowest mean regret is that of {best}, " in at_end
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.ariaLabel") == "Chosen point"
     page.keyboard.press("ArrowRight")
     settle(page)

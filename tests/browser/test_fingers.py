@@ -120,6 +120,73 @@ def test_the_explorer(file_book: str, open_page: Callable[..., Any]) -> None:
     until(page, f"{pressed} !== {was!r}")
 
 
+# What is pressed, and the words that press it too. A cell of the scatter and the point
+# of a chart are reached by a tap near them.
+TARGETS = """[...document.querySelectorAll('.gw, .gp, .live-bar')].flatMap(root =>
+  [...root.querySelectorAll('button, select, input, .pg-handle')].map(one => {
+    const whole = one.closest('.qz-choice label')
+      || one.querySelector('.pg-grip') || one;
+    const box = whole.getBoundingClientRect();
+    return [one.outerHTML.slice(0, 80), box.width, box.height];
+  })).filter(([_, width, height]) => width && (height < 43.5 || width < 43.5))"""
+
+
+def test_what_one_presses_is_as_large_as_a_finger(
+    file_book: str, open_page: Callable[..., Any]
+) -> None:
+    for chapter in (
+        "1_simplex/multiply_or_subtract",
+        "2_supernet/mixed_operation",
+        "2_supernet/rank_disorder",
+        "3_search/gaea_on_everything",
+        "4_evaluate/against_the_optimum",
+    ):
+        url = f"{file_book}book/{chapter}.html"
+        for width in (320, 390, 768):
+            page = open_page(url, width=width, touch=True).page
+            page.locator(".gw").first.wait_for()
+            page.wait_for_timeout(200)
+            assert page.evaluate(TARGETS) == [], (chapter, width)
+
+
+# The heights of a widget and of its parts, at each place of a slider.
+HEIGHTS = """async ([root, label]) => {
+  const one = document.querySelector(root);
+  const slider = one.querySelector(`[aria-label="${label}"]`);
+  const frame = () => new Promise((done) => requestAnimationFrame(done));
+  const seen = new Set();
+  for (let i = 0; i <= 40; i++) {
+    slider.value = +slider.min + (slider.max - slider.min) * i / 40;
+    slider.dispatchEvent(new Event('input'));
+    await frame();
+    await frame();
+    seen.add([one, ...one.children].map((part) =>
+      Math.round(part.getBoundingClientRect().height)).join(' '));
+  }
+  return [...seen];
+}"""
+
+
+def test_nothing_below_a_widget_jumps_while_it_is_moved(
+    file_book: str, open_page: Callable[..., Any]
+) -> None:
+    for chapter, root, label in (
+        ("1_simplex/multiply_or_subtract", ".pg", "Steps taken"),
+        ("2_supernet/mixed_operation", ".me", "Weight of skip"),
+        ("2_supernet/rank_disorder", ".rs", "Epoch"),
+        ("3_search/gaea_on_everything", ".gp", "Epoch"),
+        ("4_evaluate/against_the_optimum", ".be", "Budget"),
+        ("4_evaluate/against_the_optimum", ".be", "Chosen point"),
+    ):
+        for width in (320, 390, 768, 1280):
+            url = f"{file_book}book/{chapter}.html"
+            page = open_page(url, width=width).page
+            page.locator(root).first.wait_for()
+            page.wait_for_timeout(200)
+            heights = page.evaluate(HEIGHTS, [root, label])
+            assert len(heights) == 1, (chapter, label, width, heights)
+
+
 def test_the_quiz(file_book: str, open_page: Callable[..., Any]) -> None:
     url = f"{file_book}book/3_search/gaea_on_everything.html"
     page = visit(open_page, url, ".qz")
