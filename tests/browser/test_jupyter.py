@@ -236,4 +236,4 @@ def test_a_chapter_runs_and_its_widgets_react(run_all: Callable[[str], Any]) -> 
     page = run_all("chapter")
     for name in ("SimplexPlayground", "Quiz"):
         reacts(page, *WIDGETS[name])
-    assert page.locator(".jp-RenderedImage img").count() > 0
+    page.locator(".jp-RenderedImage img").first.wait_for()
