@@ -108,7 +108,7 @@ class AloneNetwork(nn.Module):
     ):
         super().__init__()
         if not 0 <= drop < 1:
-            raise InputError(f"drop is {drop}; it must be 0 or more and below 1")
+            raise InputError(f"drop is {drop}; it must be 0 or more, and below 1")
         self.drop: float | Tensor = drop
         rows = space.parse(genotype)
         self.stem = nn.Sequential(
