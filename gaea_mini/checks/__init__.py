@@ -9,6 +9,7 @@ which is true if all cases passed.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,9 @@ def compare(
     for count, case in enumerate(cases, start=1):
         copies = {key: np.array(value) for key, value in case.items()}
         given = {k: v if v.ndim else v.item() for k, v in copies.items()}
+        if not _takes(function, given):
+            asked = ", ".join(given)
+            return Check(False, f"Not yet: {name} must take {asked}, by these names.")
         try:
             with np.errstate(all="ignore"):
                 yours = function(**given)
@@ -81,6 +85,9 @@ def compare(
         except Exception as error:
             what = f"{type(error).__name__}: {error}"
             return _failure(name, count, case, [f"raised    {what}"], hint)
+        if yours is None:
+            lines = ["returned  None. Is a return missing?"]
+            return _failure(name, count, case, lines, hint)
         right = np.asarray(answer(**case), dtype=np.float64)
         try:
             got = np.asarray(yours, dtype=np.float64)
@@ -94,6 +101,17 @@ def compare(
         if not close.all():
             return _failure(name, count, case, _table(got, right, close), hint)
     return Check(True, f"Passed: {name} is right on all {count} cases.")
+
+
+def _takes(function: Function, given: Case) -> bool:
+    """Whether a function can be called with these keywords, as far as one can tell."""
+    try:
+        inspect.signature(function).bind(**given)
+    except TypeError:
+        return False
+    except ValueError:  # some built-in functions have no signature
+        return True
+    return True
 
 
 def written(value: Any) -> str:

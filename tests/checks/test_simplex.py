@@ -154,10 +154,13 @@ CASES = [{"x": np.array([1.0, 2.0])}]
         (lambda x: 1 / 0, "raised    ZeroDivisionError"),
         (lambda x: x[:1], "shape (1,), but (2,) is right"),
         (lambda x: "two", "returned  'two', which is not an array of numbers"),
-        (lambda x: None, "shape (), but (2,) is right"),
+        (lambda x: None, "returned  None. Is a return missing?"),
         (lambda x: Unreadable(), "returned  an object of type Unreadable, which is"),
         (lambda x: x * np.nan, "<-- differs"),
-        (lambda y: y, "raised    TypeError"),
+        (lambda x: x + "1", "raised    "),
+        (lambda y: y, "<lambda> must take x, by these names"),
+        (lambda: 1.0, "<lambda> must take x, by these names"),
+        (3, "must take x, by these names"),
     ],
 )
 def test_whatever_a_function_does_the_reader_gets_an_answer(function, words) -> None:
