@@ -175,6 +175,13 @@ class Ledger(Made):
             [[row.claim, row.published, row.ours, outcome(row)] for row in shown],
         )
 
+    def run(self) -> list[nodes.Node]:
+        made = super().run()
+        for node in made:
+            for found in node.findall(nodes.table):
+                found["classes"].append("ledger")  # a list on a phone, see book.css
+        return made
+
 
 def outcome(row: Row) -> str:
     """The last cell of a row: the outcome, the chapter, and a link to each record."""
@@ -197,7 +204,9 @@ class Notation(Made):
         rows = []
         for entry in entries:
             names = [resolve(name) for name in entry["code"]]
-            files = dict.fromkeys(f"`{name.file}`" for name in names)
+            files = dict.fromkeys(
+                f"`{name.file.removeprefix('gaea_mini/')}`" for name in names
+            )
             rows.append(
                 [
                     entry["symbol"],

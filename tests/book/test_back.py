@@ -27,6 +27,7 @@ sys.path.insert(0, str(ROOT / "book" / "extension"))
 import gaea_api  # noqa: E402
 import gaea_back  # noqa: E402
 import gaea_ledger  # noqa: E402
+import gaea_measures  # noqa: E402
 import gaea_names  # noqa: E402
 
 LEDGER = gaea_ledger.load_ledger(BACK / "ledger.yml")
@@ -87,6 +88,24 @@ def test_the_claims_of_the_book_have_rows() -> None:
     assert re.findall(r"^```\{ledger\} (\w+)$", page, re.M) == list(LEDGER)
 
 
+LISTS = (
+    "nb201 darts_space darts_space_seed_sets one_shot one_shot_best rounding entropy"
+)
+
+
+@pytest.mark.parametrize("name", [*LISTS.split(), "gains", "later", "related"])
+def test_every_published_row_stands_in_the_ledger(name: str) -> None:
+    shown = [
+        entry
+        for rows in LEDGER.values()
+        for row in rows
+        if isinstance(row["published"], dict) and row["published"]["list"] == name
+        for entry in gaea_ledger.published(row["published"], RECORDS)
+    ]
+    missing = [entry for entry in record("published")[name] if entry not in shown]
+    assert missing == []
+
+
 def test_without_records_every_row_waits(tmp_path: Path) -> None:
     (tmp_path / "published.json").write_bytes((RECORDS / "published.json").read_bytes())
     waiting = 0
@@ -132,7 +151,7 @@ def test_the_rule_for_a_table_row(
     made = searches("x", [{"truth": t} for t in truth])
     (tmp_path / "x.json").write_text(json.dumps(made))
     asked = {"measure": "found", "record": "x", "method": "darts", "objective": "b"}
-    finding = gaea_ledger.measure(asked, [printed], tmp_path)
+    finding = gaea_measures.measure(asked, [printed], tmp_path)
     assert gaea_ledger.OUTCOMES[finding.holds] == outcome
 
 
@@ -178,7 +197,7 @@ def test_a_gap_is_paired_by_seed_with_a_t_interval(
         "measure": "gap", "value": "accuracy_rounded", "claim": claim,
         "first": arms[0], "second": arms[1],
     }  # fmt: skip
-    finding = gaea_ledger.measure(asked, [], tmp_path)
+    finding = gaea_measures.measure(asked, [], tmp_path)
     wanted = stats.ttest_1samp(noise + shift, 0).confidence_interval(0.95)
     for value in (shift, wanted.low, wanted.high):
         assert f"{value:+.2f}".replace("-", "−") in finding.ours
@@ -198,9 +217,9 @@ def test_skips_and_rises_are_counted(tmp_path: Path) -> None:
     ]
     (tmp_path / "x.json").write_text(json.dumps(searches("x", runs)))
     asked = {"record": "x", "method": "darts", "objective": "b"}
-    found = gaea_ledger.measure({"measure": "all_skips", **asked}, [], tmp_path)
+    found = gaea_measures.measure({"measure": "all_skips", **asked}, [], tmp_path)
     assert found.ours.startswith("2 of 3 cells are skips only") and found.holds
-    found = gaea_ledger.measure({"measure": "rises", **asked}, [], tmp_path)
+    found = gaea_measures.measure({"measure": "rises", **asked}, [], tmp_path)
     assert found.ours.startswith("1 of 3") and found.holds is False
 
 
@@ -214,9 +233,53 @@ def test_being_near_the_best_is_asked_where_it_is_claimed(
     runs = [{"truth": t} for t in truth]
     (tmp_path / "x.json").write_text(json.dumps(searches("x", runs)))
     asked = {"measure": "near_best", "record": "x", "method": "darts", "objective": "b"}
-    finding = gaea_ledger.measure(asked, [printed, best], tmp_path)
+    finding = gaea_measures.measure(asked, [printed, best], tmp_path)
     assert finding.holds is holds
     assert f"{94.3 - mean:.2f} below it, sd 0.28" in finding.ours
+
+
+def test_a_comparison_is_paired_by_seed_and_may_claim_less(tmp_path: Path) -> None:
+    tests = {"gaea-x": [[0.0, 5.0], [0.0, 6.0], [0.0, 7.0]], "x": [[4.0], [5.5], [7.5]]}
+    content = {
+        "arms": [
+            {"method": m, "objective": "b", "seeds": [0, 1, 2], "test": t}
+            for m, t in tests.items()
+        ],
+        "differences": [
+            {"of": ["gaea-x", "b"], "less": "x", "paired": True},
+            {"of": ["gaea-x", "b"], "less": "random search", "paired": False,
+             "mean": -1.0, "low": -2.0, "high": -0.1, "n": [3, 9]},
+        ],
+    }  # fmt: skip
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    asked = {"measure": "compared", "record": "x", "of": ["gaea-x", "b"]}
+    found = gaea_measures.measure({**asked, "less": "x"}, [], tmp_path)
+    low, high = stats.ttest_1samp([1.0, 0.5, -0.5], 0).confidence_interval(0.95)
+    assert f"{high:+.2f}" in found.ours and "(3 seeds)" in found.ours
+    assert low < 0 and found.holds is None
+    asked["less"] = "random search"
+    assert gaea_measures.measure(asked, [], tmp_path).holds is False
+    assert (
+        gaea_measures.measure({**asked, "claim": "lower"}, [], tmp_path).holds is True
+    )
+
+
+def test_a_correlation_is_also_told_within_one_method_and_step(tmp_path: Path) -> None:
+    runs = [
+        {"entropy": [e], "accuracy_supernet": [50.0], "accuracy_rounded": [50.0 - lost]}
+        for e, lost in ((0.1, 2.0), (0.2, 1.0), (0.5, 8.0), (0.6, 7.0))
+    ]
+    content = searches("x", runs)
+    for run in content["runs"][2:]:
+        run["config"]["update"] = {"lr": 0.1}
+    (tmp_path / "x.json").write_text(json.dumps(content))
+    asked = {
+        "measure": "association", "records": ["x"],
+        "x": "part of the entropy", "y": "points lost",
+    }  # fmt: skip
+    found = gaea_measures.measure(asked, [], tmp_path)
+    assert "rank correlation +0.60 over 4 runs" in found.ours
+    assert found.ours.endswith("of one method and step −1.00 on average")
 
 
 # ---------------------------------------------- records that are still to be made
@@ -249,17 +312,28 @@ COMPARISON = {
         for rival in ("random search", "evolution", "reinforce", "bohb")
     ],
     "differences": [
-        {"of": ["gaea-darts", "bilevel"], "less": less, "n": [10, n], "mean": 0.5,
+        {"of": [f"gaea-{of}", objective], "less": less, "n": [10, 10], "mean": 0.5,
          "low": low, "high": 1.0}
-        for less, n, low in (("darts", 10, -0.2), ("random search", 500, 0.1))
+        for of, objective, less, low in (
+            ("darts", "bilevel", "darts", -0.2),
+            ("darts", "bilevel", "random search", 0.1),
+            ("darts", "single-level", "random search", 0.1),
+            ("gdas", "bilevel", "gdas", -0.2),
+            ("pc-darts", "bilevel", "pc-darts", 0.1),
+        )
     ],
+    "table": {"best": 94.3733},
 }  # fmt: skip
 COLLAPSED = [{"genotype": ["|skip_connect~0|+|skip_connect~0|skip_connect~1|"]}] * 3
 COMING = {
     "alone_cifar10": (ALONE, ["agrees"]),
     "compact_ranking": (RANKING, ["agrees", "agrees"]),
-    "compact_comparison": (COMPARISON, ["open", "agrees"]),
-    "nasbench201_comparison": (COMPARISON, ["agrees"] * 4),
+    "compact_comparison": (COMPARISON, ["open", "agrees", "open", "agrees"]),
+    "nasbench201_comparison": (
+        COMPARISON,
+        # four rivals and the best cell; above random search, and said to be below it
+        ["agrees"] * 5 + ["agrees", "differs", "open", "agrees"],
+    ),
 }
 
 
