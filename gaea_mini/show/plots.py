@@ -285,7 +285,7 @@ def final_dots(
         fig, axes = figure(size=size)
         ax = axes[0, 0]
         for row, (label, raw) in enumerate(groups.items()):
-            values = np.sort(np.asarray(raw, float))
+            values = np.asarray(raw, float)  # unsorted, so that sums round as in tables
             mean = float(values.mean())
             sd = float(values.std(ddof=1)) if len(values) > 1 else 0.0
             ax.axhline(row, color=RULE, linewidth=0.8, zorder=0)
