@@ -208,7 +208,7 @@ function panel(run, i) {
     });
     const { most, least, alike } = decided(exact);
     setText(read, `Epoch ${at}${at < epoch ? ", the last of this run" : ""}: entropy `
-      + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "All edges are alike to three decimals."
+      + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "To three decimals, all edges have the same."
       : `Most decided edge: ${say(most, exact[most])}. Least decided: ${say(least, exact[least])}.`));
     setText(caption, `Cell after rounding${truth == null ? "" : `: true test accuracy ${truth.toFixed(2)} %`}`);
     if (!changed) return;

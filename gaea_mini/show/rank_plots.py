@@ -161,7 +161,7 @@ def ranking_over_epochs(record: Json) -> Figure:
             one_more = record["one_more"]
             axes[0, 0].axhline(one_more, color=MUTED, linewidth=1, linestyle="--")
             axes[0, 0].annotate(
-                "one more training with the mean", (0, one_more), (3, 3),
+                "one more training", (0, one_more), (3, 3),
                 textcoords="offset points", color=MUTED,
             )  # fmt: skip
         for ax in axes[0]:

@@ -192,7 +192,7 @@ def weight_over_steps(
 
     Args:
         lines: name -> (T + 1,) weights, at most three.
-        marks: text -> step at which a vertical line stands, the text to its left.
+        marks: text -> step at which a vertical line stands, the text to its right.
     """
     looks: list[dict[str, Any]] = [
         {"color": MUTED, "marker": "^", "linestyle": (0, (1, 1.5))},
@@ -210,9 +210,9 @@ def weight_over_steps(
             ax.annotate(
                 text,
                 (step, 0.5),
-                (-6, 0),
+                (6, 0),
                 textcoords="offset points",
-                ha="right",
+                ha="left",
                 color=MUTED,
             )
         ax.set_ylim(-0.03, 1.05)
