@@ -137,6 +137,22 @@ def test_a_chapter_is_as_long_as_a_reader_likes(name: str) -> None:
         assert len(lines) <= 10, f"{name}: {len(lines)} lines in the cell\n{code}"
 
 
+@pytest.mark.parametrize(
+    "path",
+    sorted((ROOT / "book").rglob("*.md")),
+    ids=lambda path: str(path.relative_to(ROOT)),
+)
+def test_no_line_of_a_sentence_looks_like_an_item_of_a_list(path: Path) -> None:
+    """Markdown reads "1. " at the start of a line as a list, also in a sentence."""
+    lines = path.read_text("utf-8").splitlines()
+    broken = [
+        line
+        for before, line in pairwise(lines)
+        if re.match(r" *1[.)] ", line) and re.search(r"^[^:].*[\w,;)$`]$", before)
+    ]
+    assert broken == []
+
+
 def test_prose_is_what_is_left_without_code_formulas_and_tables() -> None:
     text = """---
 front: matter
