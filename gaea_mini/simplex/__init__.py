@@ -1,8 +1,8 @@
 """The simplex: weights, steps and convex problems, with NumPy only.
 
-theta   weights, shape (..., O), rows on the simplex
-alpha   logits, same shape; theta = softmax(alpha)
-lr      step size eta
+* ``theta``: weights, shape (..., O), rows on the simplex
+* ``alpha``: logits, same shape; theta = softmax(alpha)
+* ``lr``: step size eta
 
 The theory of chapters 2 and 3 is in ``simplex.mirror`` and ``simplex.stationary``.
 """
