@@ -143,6 +143,7 @@ class Made(SphinxDirective):
     optional_arguments = 1
     final_argument_whitespace = True
     reads: tuple[str, ...] = ()
+    table_class = ""  # of its tables, for book.css
 
     def run(self) -> list[nodes.Node]:
         self.root = Path(self.env.srcdir)
@@ -153,6 +154,9 @@ class Made(SphinxDirective):
         lines = "\n".join(self.markdown()).splitlines()
         holder = nodes.Element()
         self.state.nested_parse(StringList(lines, ""), self.content_offset, holder)
+        if self.table_class:
+            for made in holder.findall(nodes.table):
+                made["classes"].append(self.table_class)
         return holder.children
 
     def markdown(self) -> Iterator[str]:
@@ -166,6 +170,7 @@ class Ledger(Made):
     """One part of the ledger; the argument names it."""
 
     reads = (f"{BACK}/ledger.yml", "book/records")
+    table_class = "ledger"
 
     def markdown(self) -> Iterator[str]:
         rows = load_ledger(self.root / BACK / "ledger.yml")[self.arguments[0]]
@@ -174,13 +179,6 @@ class Ledger(Made):
             ["claim or row", "published", "ours", "outcome"],
             [[row.claim, row.published, row.ours, outcome(row)] for row in shown],
         )
-
-    def run(self) -> list[nodes.Node]:
-        made = super().run()
-        for node in made:
-            for found in node.findall(nodes.table):
-                found["classes"].append("ledger")  # a list on a phone, see book.css
-        return made
 
 
 def outcome(row: Row) -> str:
@@ -198,6 +196,7 @@ class Notation(Made):
     """Symbol, meaning, name in the code, file, chapter."""
 
     reads = (f"{BACK}/notation.yml",)
+    table_class = "notation"
 
     def markdown(self) -> Iterator[str]:
         entries = yaml.safe_load((self.root / self.reads[0]).read_text("utf-8"))
