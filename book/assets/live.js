@@ -241,6 +241,7 @@
       error: (given) => shows.text(`${given}\n`, "live-text live-error"),
       png(given) {
         const image = make("img", "live-figure");
+        image.onload = () => image.style.setProperty("--legible", `${0.6 * image.naturalWidth}px`); // as gaea_book.py
         image.src = `data:image/png;base64,${given}`;
         image.alt = code.value === original && alt ? alt : `Figure drawn by cell ${number} as you changed it.`;
         place.append(image);

@@ -18,6 +18,7 @@ import numpy as np
 
 Function = Callable[..., Any]
 Case = dict[str, Any]
+LONG = 16  # rows of a case, or entries of an answer, that are written out
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,7 @@ def compare(
             lines = [f"returned  shape {got.shape}, but {right.shape} is right"]
             return _failure(name, count, case, lines, hint)
         close = np.abs(got - right) <= tol * (1 + np.abs(right))
+        close |= np.isnan(got) & np.isnan(right)
         if not close.all():
             return _failure(name, count, case, _table(got, right, close), hint)
     return Check(True, f"Passed: {name} is right on all {count} cases.")
@@ -131,16 +133,23 @@ def _failure(name: str, count: int, case: Case, lines: list[str], hint: str) -> 
 
 
 def _table(got: Any, right: Any, close: Any) -> list[str]:
-    """Yours beside the right answer, one entry a line; weights also as bars."""
-    rows = list(zip(got.ravel(), right.ravel(), close.ravel(), strict=True))
+    """Yours beside the right answer, one entry a line; weights also as bars.
+
+    Of a large answer only the entries that differ are shown.
+    """
+    every = list(np.ndindex(right.shape))
+    shown = every if len(every) <= LONG else [at for at in every if not close[at]]
+    places, left_out = shown[:LONG], len(shown[LONG:])
+    rows = [(got[at], right[at], close[at]) for at in places]
     left = [_number(a) + _bar(a, right) for a, _, _ in rows]
     good = [_number(b) + _bar(b, right) for _, b, _ in rows]
     wide, wider = max(map(len, ["yours", *left])), max(map(len, ["right", *good]))
     lines = [f"entry     {'yours':<{wide}}  right"]
     for i, (a, b) in enumerate(zip(left, good, strict=True)):
         mark = "" if rows[i][2] else " <-- differs"
-        lines.append(f"{i:<9} {a:<{wide}}  {b:<{wider}}{mark}".rstrip())
-    return lines
+        place = ",".join(map(str, places[i])) or "0"
+        lines.append(f"{place:<9} {a:<{wide}}  {b:<{wider}}{mark}".rstrip())
+    return [*lines, f"and {left_out} more that differ"] if left_out else lines
 
 
 def _bar(value: float, right: Any) -> str:
@@ -157,5 +166,11 @@ def _number(value: Any) -> str:
 def _numbers(value: Any) -> str:
     array = np.asarray(value)
     if array.ndim == 0:
-        return _number(array.item())
+        one = array.item()
+        return str(one) if isinstance(one, bool) else _number(one)
+    if len(array) > LONG:
+        first, last = map(_numbers, (array[0], array[-1]))
+        return f"[{first}, ... {len(array) - 2} more ..., {last}]"
+    if array.size > LONG**2:
+        return f"an array of shape {array.shape}"
     return "[" + ", ".join(_numbers(row) for row in array) + "]"

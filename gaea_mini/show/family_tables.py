@@ -22,6 +22,7 @@ from gaea_mini.show.records import (
     taken_over,
 )
 from gaea_mini.show.search_tables import (
+    PLUS_MINUS,
     Text,
     _signed,
     _signs,
@@ -34,6 +35,7 @@ from gaea_mini.show.search_tables import (
     true_accuracy,
 )
 
+SETS = {"c10": "CIFAR-10", "c100": "CIFAR-100", "in16": "ImageNet-16-120"}
 PARTS = ("relaxation", "update", "objective", "warm_up", "perturbation")
 
 
@@ -312,19 +314,25 @@ def _first(values: Sequence[float]) -> float:
     return values[0]
 
 
-def published_rows(published: Json, part_: str) -> Text:
-    """Rows of the paper's Table 2 as printed, each with where it stands."""
-    if part_ not in published:
-        raise InputError(f"published.json has no part {part_!r}")
+def published_rows(published: Json, methods: Sequence[str]) -> Text:
+    """Rows of the paper's Table 2 as printed: three data sets, and where they stand.
+
+    Args:
+        published: from ``published.json``.
+        methods: names; each has a row for every setting in which it was printed.
+    """
+    known = {entry["method"] for entry in published["nb201"]}
+    for name in methods:
+        if name not in known:
+            raise InputError(f"published.json has no row of {name!r} in nb201")
     rows = [
-        [
-            written(entry["method"]),
-            f"{entry['mean']:.2f} ± {entry['sd']:.2f}",
-            entry["source"],
-        ]
-        for entry in published[part_]
+        [written(entry["method"])]
+        + [PLUS_MINUS.join(f"{x:.2f}" for x in entry[key]) for key in SETS]
+        + [f"{entry['source']}; {entry['setting']}"]
+        for entry in published["nb201"]
+        if entry["method"] in methods
     ]
-    return _table(["method", "published, %", "where"], rows)
+    return _table(["method", *SETS.values(), "where"], rows)
 
 
 def scales(rows: Mapping[str, Mapping[str, float]]) -> Text:

@@ -80,7 +80,9 @@ def over_epochs(records: Sequence[Json]) -> Text:
                 name,
                 str(len(runs)),
                 f"{np.mean([entropy_part(run)[-1] for run in runs]):.2f}",
-                f"{np.mean([points_lost(run)[-1] for run in runs]):.1f}",
+                f"{np.mean([points_lost(run)[-1] for run in runs]):.1f}".replace(
+                    "-", "\N{MINUS SIGN}"
+                ),
                 f"{signed(mean)}{PLUS_MINUS}{sd:.2f}" if known else "–",
                 str(sum(value > 0 for value in known)) if known else "–",
             ]

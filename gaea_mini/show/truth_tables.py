@@ -129,8 +129,8 @@ def comparison(record: Json) -> Text:
         )
     rows.sort(key=lambda row: -row[0])
     head = ["", "step", "cost, s", *(["trainings"] if one else []), "runs"]
-    head += ["mean ± sd, %", "median, %", "regret"]
-    head += ["random search, same cost"] if one else []
+    head += ["mean ± sd, %", *(["random search, same cost"] if one else [])]
+    head += ["median, %", "regret"]
     cells = record["table"]["cells"]
     text = (
         f"A cell drawn at random has {_pair(cells['mean'], cells['sd'])} %, the best "
@@ -151,8 +151,8 @@ def _result(
     name: str, values: Sequence[float], best: float, left: list[str], rest: list[str]
 ) -> tuple[float, list[str]]:
     mean = float(np.mean(values))
-    row = [name, *left, str(len(values)), spread(values), f"{np.median(values):.2f}"]
-    return mean, [*row, f"{best - mean:.2f}", *rest]
+    row = [name, *left, str(len(values)), spread(values), *rest]
+    return mean, [*row, f"{np.median(values):.2f}", f"{best - mean:.2f}"]
 
 
 def _equal_costs(record: Json) -> str:

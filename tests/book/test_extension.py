@@ -152,8 +152,12 @@ def test_the_room_of_a_picture_is_kept(gaea_book: ModuleType, tmp_path: Path) ->
     context = {"body": late.format("a.png") + late.format("b.svg") + now}
     gaea_book.keep_room(app, "page", "", context, None)
     assert context["body"].count("width=") == 2 and context["body"].endswith(now)
-    assert 'a.png" width="64" height="48" style' in context["body"]
-    assert 'b.svg" width="640" height="270" style' in context["body"]
+    style = 'style="--legible: {}px; width: 85%;" />'
+    assert 'a.png" width="64" height="48" ' + style.format(38) in context["body"]
+    assert 'b.svg" width="640" height="270" ' + style.format(512) in context["body"]
+    bare = '<img alt="x" loading="lazy" src="../_images/a.png" />'
+    gaea_book.keep_room(app, "page", "", context := {"body": bare}, None)
+    assert 'height="48" style="--legible: 38px;" />' in context["body"]
 
 
 def test_the_icon_script_is_emptied_after_a_good_build(

@@ -107,6 +107,26 @@ def test_page_is_not_wider_than_a_phone(
     assert wide <= width, f"{path} is {wide} pixels wide on a {width} pixel screen"
 
 
+@every_page
+def test_letters_in_pictures_can_be_read_on_a_phone(
+    path: str, file_book: str, open_page: Callable[..., Any]
+) -> None:
+    page = open_page(file_book + path, width=390).page
+    figures = page.evaluate(
+        """[...document.querySelectorAll('.bd-article figure[class^="align-"]')]
+          .filter(figure => figure.clientWidth)
+          .map(figure => [figure, figure.querySelector('img')])
+          .map(([figure, image]) => [
+            image.src, image.clientWidth / image.getAttribute('width'),
+            figure.scrollWidth > figure.clientWidth, figure.tabIndex])"""
+    )
+    for source, part, scrolls, tab in figures:
+        # A plot has letters of 7.5 points at 144 to the inch, a drawing of 12 pixels.
+        letters = 12 * part if source.endswith(".svg") else 7.5 * 2 * part
+        assert letters >= 8.9, source
+        assert tab == (0 if scrolls else -1), source
+
+
 def test_pictures_that_come_late_move_nothing(
     file_book: str, open_page: Callable[..., Any]
 ) -> None:

@@ -135,6 +135,12 @@ def test_a_likely_mistake_fails_and_its_case_is_shown(exercise, mistake) -> None
     assert "hint" in outcome.message
 
 
+def test_of_a_picture_only_the_wrong_pixels_are_shown() -> None:
+    message = check.my_cut_out(starts_below_zero).message
+    assert "  0,4       1      0     <-- differs" in message
+    assert "\n  2,2 " not in message
+
+
 def test_drop_path_keeps_the_mean_and_adds_this_variance() -> None:
     """Eqs. (eq-drop-path) and (eq-drop-variance), on many pictures of one number."""
     torch.manual_seed(0)

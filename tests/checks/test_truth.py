@@ -120,6 +120,41 @@ def test_a_likely_mistake_fails_and_its_case_is_shown(checked, mistake) -> None:
     assert "hint" in outcome.message
 
 
+@pytest.mark.parametrize("nothing", [0.0, -1.0])
+def test_before_the_first_training_only_nan_is_right(nothing) -> None:
+    def mistaken(seconds, val, test, price):
+        done = (np.cumsum(seconds) <= price).sum()
+        return test[val[:done].argmax()] if done else nothing
+
+    outcome = check.my_handed_back(mistaken)
+    assert not outcome
+    assert f"0         {nothing:<5g}  nan   <-- differs" in outcome.message
+
+
+def test_a_case_too_long_to_read_is_not_written_out() -> None:
+    def late(a, b, draws):
+        means = (a - b)[draws.astype(int)].mean(axis=1)
+        return np.percentile(means, [2.5, 97.5]) + (len(draws) > 20)
+
+    outcome = check.my_bootstrap(late)
+    assert "fails on case 3" in outcome.message
+    assert "... 198 more ..." in outcome.message
+
+    def stays_in_the_largest(values, start):
+        here = start if values.ndim < 6 else None
+        while here is not None:
+            near = [np.array(c) for c in np.ndindex(values.shape)]
+            near = [c for c in near if (c != here).sum() == 1]
+            step = max(near, key=lambda cell: values[tuple(cell)])
+            if values[tuple(step)] <= values[tuple(here)]:
+                return here
+            here = step
+        return start
+
+    outcome = check.my_climb(stays_in_the_largest)
+    assert "values    an array of shape (3, 3, 3, 3, 3, 3)" in outcome.message
+
+
 def test_tau_of_the_package_counts_pairs() -> None:
     """Eq. (eq-tau), and the check of its exercise with the package's own function."""
     assert check.my_tau(lambda scores, truth: kendall(scores, truth))

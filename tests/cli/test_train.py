@@ -471,7 +471,7 @@ WRONG = {
     "seed": ((NB201, "--seed", "-1"), "seed is -1"),
     "lr": ((NB201, "--lr", "nan"), "lr is nan"),
     "drop path": ((NB201, "--drop-path", "0.2"), "have no drop path; set it to 0"),
-    "drop path of 1": (("darts-v1", "--drop-path", "1"), "must be 0 or more, and below 1"),
+    "drop path of 1": (("darts-v1", "--drop-path", "1"), "0 or more, and below 1"),
     "auxiliary": ((NB201, "--auxiliary", "0.4", *TINY), "nasbench201 have no auxil"),
     "a head without room": (
         ("darts-v1", "--auxiliary", "0.4", "--size", "28"),

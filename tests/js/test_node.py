@@ -17,6 +17,7 @@ SCRIPTS = [
     "gaea_mini/show/quiz.js",
     "gaea_mini/show/rank_scatter.js",
     "gaea_mini/show/explorer.js",
+    "book/assets/figures.js",
     "book/assets/widgets.js",
     "book/assets/live.js",
     "book/extension/live/worker.js",
