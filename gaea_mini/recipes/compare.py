@@ -104,7 +104,8 @@ def single_level(steps: str) -> tuple[Arm, ...]:
 
 COMPARISONS = {
     "compact": Comparison(
-        "All methods and rivals on the compact space; truth from the shipped table.",
+        "All methods, bilevel only, and rivals on the compact space; truth from the "
+        "shipped table.",
         recipe_named("compact_family"),
         bilevel("compact_family"),
         ("compact",),
