@@ -116,6 +116,8 @@ def _require_package(client: Any) -> None:
         found = client.run(find_spec, "gaea_mini")  # of the standard library: all can
     except ImportError:
         found = {"": None}
+    except OSError:  # a worker went away meanwhile; the tasks will show it
+        return
     if None in found.values():
         raise InputError(
             "a Dask worker has no gaea_mini; install there what is installed here"
