@@ -107,8 +107,17 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 
 def run_verify(options: argparse.Namespace) -> None:
     """Train cells again; ends with an error if one is not what the table says."""
+    import numpy as np
+
     from gaea_mini.evaluate import load_table
-    from gaea_mini.evaluate.verify import check_draw, limits, same_kind, verify
+    from gaea_mini.evaluate.verify import (
+        SHIFT,
+        check_draw,
+        limits,
+        power,
+        same_kind,
+        verify,
+    )
 
     table = load_table(options.table)
     check_draw(table, options.cells, options.seed, options.draw)
@@ -117,18 +126,25 @@ def run_verify(options: argparse.Namespace) -> None:
     if exact:
         print("torch and processor of the table: every number must be the same")
     else:
+        seen = power(table, options.cells)
         print(
-            "another torch or processor than the table's: sizes must be the same, test "
-            f"accuracy within {allowed.each:.2f} points, in the root mean square "
-            f"{allowed.together:.2f}"
+            "another torch or processor than the table's: pictures and sizes must be "
+            f"the same; test accuracy within {allowed.each:.2f} points, "
+            f"{allowed.together:.2f} in the mean, and {allowed.shift:.2f} if signs "
+            "count\n"
+            "an honest table fails in 1 of 100 such checks at most; one whose cells "
+            f"are exchanged fails in {100 * seen.exchanged:.0f}, one that is "
+            f"{SHIFT:g} points too high in {100 * seen.shifted:.0f}; more --cells see "
+            "more"
         )
     wrong, differences = 0, []
     for check in verify(table, options.cells, options.seed, options.draw):
         differences.append(check.difference)
-        near = check.same_size and check.difference <= allowed.each
+        near = check.same_size and abs(check.difference) <= allowed.each
         good = check.equal if exact else near
         wrong += not good
-        word = "bit for bit" if check.equal else f"{check.difference:.2f} points apart"
+        word = f"{abs(check.difference):.2f} points apart"
+        word = "bit for bit" if check.equal else word
         if not check.same_size:
             word = "of another size"
         print(
@@ -137,11 +153,16 @@ def run_verify(options: argparse.Namespace) -> None:
         )
     if wrong:
         raise InputError(f"{wrong} of {options.cells} cells are not as in the table")
-    square = sum(d * d for d in differences) / len(differences)
-    if square**0.5 > allowed.together:
+    together, shift = np.abs(differences).mean(), np.mean(differences)
+    if together > allowed.together:
         raise InputError(
-            f"the root mean square of the differences, {square**0.5:.2f}, is more "
-            f"than {allowed.together:.2f} points"
+            f"the differences have a mean size of {together:.2f} points, more than "
+            f"{allowed.together:.2f}: this is not what the table says"
+        )
+    if abs(shift) > allowed.shift:
+        raise InputError(
+            f"the cells are {shift:+.2f} points from the table in the mean, more than "
+            f"{allowed.shift:.2f}: this is not what the table says"
         )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import torch
 
+import gaea_mini
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError, require_whole
 from gaea_mini.evaluate.alone import train_alone
@@ -27,6 +28,12 @@ from gaea_mini.search.run import environment
 from gaea_mini.supernet import CellSpace, space
 
 Task = tuple[int, int]  # class and seed
+# What every worker must have as the process that started them has it.
+SAME = {
+    "torch": "version of torch",
+    "gaea_mini": "version of gaea_mini",
+    "data_sha256": "pictures",
+}
 
 
 @dataclass(frozen=True)
@@ -76,6 +83,7 @@ class Benchmark:
             "data_sha256": data.sha256,
             "recipe": asdict(self.recipe),
             "torch": str(torch.__version__),
+            "gaea_mini": gaea_mini.__version__,
         }
 
 
@@ -111,7 +119,8 @@ def train_row(benchmark: Benchmark, number: int, seed: int) -> dict[str, Any]:
     """Train one class with one seed: what a worker does.
 
     Accuracies are numbers of pictures that were recognised. With the row goes what else
-    it depends on: version of torch, hash of the pictures, kind of processor.
+    it depends on: versions of torch and of this package, hash of the pictures, kind of
+    processor.
 
     Raises:
       InputError: the training failed; the message says of which cell.
@@ -142,6 +151,7 @@ def train_row(benchmark: Benchmark, number: int, seed: int) -> dict[str, Any]:
         "parameters": run.parameters,
         "flops": run.flops,
         "torch": str(torch.__version__),
+        "gaea_mini": gaea_mini.__version__,
         "data_sha256": data.sha256,
         "processor": processor(),
     }
@@ -209,12 +219,12 @@ def build(
 
 
 def _checked(row: dict[str, Any], heading: dict[str, Any]) -> dict[str, Any]:
-    """The row for the journal, if the worker has the torch and the pictures of here.
+    """The row for the journal, if the worker has the code and the pictures of here.
 
-    These two are in the journal's heading, for all rows.
+    These are in the journal's heading, for all rows.
     """
     rest = dict(row)
-    for name, what in (("torch", "version of torch"), ("data_sha256", "pictures")):
+    for name, what in SAME.items():
         if (theirs := rest.pop(name)) != (ours := heading[name]):
             raise InputError(
                 f"a worker has another {what} than this process, {theirs[:20]} and "

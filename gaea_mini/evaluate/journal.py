@@ -96,8 +96,8 @@ class Journal:
         # As JSON: what was written as a tuple is read as a list.
         if found and found[0] != json.loads(json.dumps(heading)):
             raise InputError(
-                f"{self.path} was begun with another recipe, other data or another "
-                "torch; delete it, or name another file"
+                f"{self.path} was begun with another recipe, other data, or another "
+                "torch or gaea_mini; delete it, or name another file"
             )
         self.file.truncate(whole)
         if not found:

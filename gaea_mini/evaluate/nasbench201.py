@@ -43,7 +43,8 @@ class NasBench201:
         data set, part, epochs of the training schedule.
 
     Raises:
-      InputError: no such file, truncated, a column is missing, or not this table.
+      InputError: no such file, truncated, a column is missing, a number that cannot be,
+        or not this table.
     """
 
     def __init__(self, path: str | Path):
@@ -82,6 +83,16 @@ class NasBench201:
                 f"{path} is truncated or not this table: it has {len(rows)} rows, not "
                 f"one for each of {SPACE.size} cells"
             )
+        for name, values in self._numbers.items():
+            # An accuracy is a percentage, and nothing is nan or infinite.
+            most = 100.0 if "_test_" in name or "_val_" in name else np.inf
+            bad = ~(np.isfinite(values) & (values >= 0) & (values <= most))
+            if bad.any():
+                index = int(bad.argmax())
+                raise InputError(
+                    f"{path}: cell {index} has {values[index]:g} in column {name}; "
+                    "make the table again, as the README says"
+                )
         self.sha256 = hashlib.sha256(raw).hexdigest()
         self.rows = rows
         self._index = {row["ops"]: int(row["index"]) for row in rows}

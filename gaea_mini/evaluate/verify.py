@@ -6,12 +6,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from scipy import stats
 
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.benchmark import Benchmark, train_row
-from gaea_mini.evaluate.signal import components
 from gaea_mini.evaluate.trained import TrainedTable, processor
+
+DRAWS = 4000  # of checks, to find what honest trainings do
+SHIFT = 2.0  # points
 
 
 @dataclass(frozen=True)
@@ -33,8 +34,8 @@ class Check:
 
     @property
     def difference(self) -> float:
-        """Points between the two."""
-        return abs(self.expected - self.found)
+        """Points by which the training now is above the table."""
+        return self.found - self.expected
 
 
 def verify(
@@ -45,7 +46,7 @@ def verify(
     On the kind of machine that made the table (``same_kind``) a check must be equal.
     Elsewhere sums are added up in another order, and after some steps the training is
     another one, as with another seed: then sizes must be equal, and accuracies within
-    ``limits``.
+    ``limits``. ``power`` says how much such a check can see.
 
     Raises:
       InputError: the table has no such seed, not so many classes, or other pictures.
@@ -101,32 +102,79 @@ def check_draw(table: TrainedTable, cells: int, seed: int, draw: int) -> None:
 
 
 class Limits(NamedTuple):
-    """By how many points honest trainings may differ from the table elsewhere.
+    """How far from the table honest trainings may be on another machine, in points.
 
     Attributes:
-      each: what no difference exceeds.
-      together: what the root of the mean square of all of them does not exceed.
+      each: the size of every difference.
+      together: the mean size of all differences.
+      shift: the size of their mean.
     """
 
     each: float
     together: float
+    shift: float
+
+    def broken(self, differences: np.ndarray) -> np.ndarray:
+        """Which of the three are exceeded by (..., cells): (..., 3), booleans."""
+        return measured(differences) > np.array(self)
+
+
+class Power(NamedTuple):
+    """The chance that a check of so many cells, elsewhere, notices a wrong table.
+
+    Attributes:
+      exchanged: every accuracy is that of some other cell.
+      shifted: every accuracy is ``SHIFT`` points too high.
+    """
+
+    exchanged: float
+    shifted: float
+
+
+def measured(differences: np.ndarray) -> np.ndarray:
+    """What ``Limits`` limits, of differences (..., cells): (..., 3)."""
+    sizes = np.abs(differences)
+    shift = np.abs(differences.mean(axis=-1))
+    return np.stack([sizes.max(axis=-1), sizes.mean(axis=-1), shift], axis=-1)
 
 
 def limits(table: TrainedTable, cells: int) -> Limits:
-    r"""Points by which trainings may differ from the table on another machine.
+    """Differences that the table's own trainings have in 99 of 100 checks.
 
-    Two trainings of a cell differ by a normal number with variance 2 sigma_w^2. Of n
-    such differences none exceeds ``each``, and their root mean square does not exceed
-    ``together``, in 995 of 1,000 checks:
-
-    .. math::
-        \sqrt 2 \, \sigma_w \, \Phi^{-1}\Big(1 - \frac{0.005}{2 n}\Big), \qquad
-        \sqrt{2 \sigma_w^2 \, F_n^{-1}(0.995) / n}
-
-    with F_n the distribution function of chi-squared with n degrees of freedom. So an
-    honest table fails one check in a hundred at most.
+    On another machine a training is as good as one with another seed. How far apart two
+    such are is read off the table: cells are drawn, and for each two of its seeds. A
+    formula for normal noise would not do, as a few trainings are far off. Each limit
+    is exceeded in one of 300 draws, so an honest table fails one check in a hundred at
+    most.
     """
-    double = 2 * components(table.trained("test")).within
-    each = stats.norm.isf(0.005 / (2 * cells))
-    together = stats.chi2.isf(0.005, cells) / cells
-    return Limits(float(np.sqrt(double) * each), float(np.sqrt(double * together)))
+    once, again, _ = _two_seeds(table, cells)
+    ends = np.quantile(measured(once - again), 1 - 1 / 300, axis=0, method="higher")
+    return Limits(*map(float, ends))
+
+
+def power(table: TrainedTable, cells: int) -> Power:
+    """How often the check of a wrong table fails, by the draws behind ``limits``."""
+    allowed = limits(table, cells)
+    once, again, other = _two_seeds(table, cells)
+    wrong = once - other, once - again - SHIFT
+    return Power(*(float(allowed.broken(d).any(axis=-1).mean()) for d in wrong))
+
+
+def _two_seeds(table: TrainedTable, cells: int) -> tuple[np.ndarray, ...]:
+    """Test accuracies of drawn classes: of one seed, another, and of another class.
+
+    Each is (DRAWS, cells).
+    """
+    test = table.trained("test")  # (classes, S)
+    draws = np.random.default_rng(0)
+
+    def some(count: int, most: int) -> np.ndarray:
+        """``most`` numbers below ``count``, no two the same, in every draw."""
+        return draws.random((DRAWS, count)).argpartition(most - 1)[:, :most]
+
+    classes = some(len(test), cells)
+    others = (classes + draws.integers(1, len(test), classes.shape)) % len(test)
+    seeds = draws.integers(len(table.seeds), size=classes.shape)
+    step = draws.integers(1, len(table.seeds), classes.shape)
+    theirs = (seeds + step) % len(table.seeds)
+    return test[classes, seeds], test[classes, theirs], test[others, theirs]

@@ -1,14 +1,19 @@
 """Many tasks at once: in processes of this machine, or on a Dask cluster."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 from gaea_mini.errors import InputError
 
 # Takes a function and the arguments of each call; yields results as they are done.
 Doer = Callable[[Callable[..., Any], Sequence[tuple[Any, ...]]], Iterator[Any]]
+
+LOOK_EVERY = 2.0  # seconds between two looks whether a Dask worker is left
+PATIENCE = 60.0  # seconds without one, after which no new one is waited for
 
 
 def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Doer]:
@@ -20,8 +25,9 @@ def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Doer]:
       jobs: how many processes here.
 
     Raises:
-      InputError: joblib or Dask is missing; there is no scheduler, or it has no worker;
-        or a process was killed.
+      InputError: joblib or Dask is missing; there is no scheduler, or it has no worker,
+        at the start or for a minute later on; a process was killed; or a worker lacks
+        this package.
     """
     return _processes(jobs) if scheduler is None else _cluster(scheduler)
 
@@ -60,7 +66,7 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     for ever once a task has failed there.
     """
     try:
-        from distributed import CancelledError, Client, KilledWorker, as_completed
+        from distributed import CancelledError, Client, KilledWorker
         from distributed.comm.core import CommClosedError
     except ImportError:
         raise InputError(
@@ -82,12 +88,12 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     ) -> Iterator[Any]:
         futures = [client.submit(task, *given, pure=False) for given in arguments]
         try:
-            for future in as_completed(futures):
+            for future in _as_they_come(client, futures):
                 yield future.result()
         except KilledWorker:
             raise InputError(
-                "Dask workers were killed again and again on one task (by a person, or "
-                "for want of memory)"
+                "Dask workers were killed again and again on one task (by a person, "
+                "for want of memory, or of a package: their logs say it)"
             ) from None
         except (CancelledError, CommClosedError):
             raise InputError(f"the Dask scheduler at {scheduler} is gone") from None
@@ -100,4 +106,53 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
                 f"the Dask scheduler at {scheduler} has no worker; start one with "
                 f"'dask worker {scheduler} --nthreads 1'"
             ) from None
+        _require_package(client)
         yield run
+
+
+def _require_package(client: Any) -> None:
+    """Refuse workers that cannot import this package: they would die of a task."""
+    try:
+        found = client.run(find_spec, "gaea_mini")  # of the standard library: all can
+    except ImportError:
+        found = {"": None}
+    except OSError:  # a worker went away meanwhile; the tasks will show it
+        return
+    if None in found.values():
+        raise InputError(
+            "a Dask worker has no gaea_mini; install there what is installed here"
+        )
+
+
+def _as_they_come(client: Any, futures: Sequence[Any]) -> Iterator[Any]:
+    """Futures as they are done.
+
+    Dask itself waits for ever if all workers are lost.
+
+    Raises:
+      InputError: for ``PATIENCE`` seconds there was no worker.
+    """
+    from distributed import as_completed
+
+    pending = as_completed(futures)
+    looked = seen = time.monotonic()  # seen: when there was a worker
+    while not pending.is_empty():
+        if pending.has_ready():
+            yield next(pending)
+            continue
+        time.sleep(0.02)
+        now = time.monotonic()
+        if now - looked < LOOK_EVERY:
+            continue
+        looked = now
+        try:
+            here = client.nthreads()
+        except OSError:  # the scheduler does not answer; its futures will say so
+            here = {}
+        if here:
+            seen = now
+        elif now - seen > PATIENCE:
+            raise InputError(
+                f"all Dask workers are gone, and within {PATIENCE:g} seconds no new "
+                "one came; their logs say why"
+            )

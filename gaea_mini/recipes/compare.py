@@ -104,7 +104,8 @@ def single_level(steps: str) -> tuple[Arm, ...]:
 
 COMPARISONS = {
     "compact": Comparison(
-        "All methods and rivals on the compact space; truth from the shipped table.",
+        "All methods, bilevel only, and rivals on the compact space; truth from the "
+        "shipped table.",
         recipe_named("compact_family"),
         bilevel("compact_family"),
         ("compact",),
@@ -162,13 +163,14 @@ def compare(
         )
     # Seconds of the rivals' table where there is one clock.
     seconds = table if chosen.one_clock else "compact"
+    steps = [_chosen_step(arm, kitchen) for arm in chosen.arms]  # all, before hours
     kitchen.make_folders()
     values = [truth.test(cell) for cell in truth.cells]
     best, clock = max(values), default_clock(truth)
 
     searched = []
-    for arm in chosen.arms:
-        searched.append(_searched(arm, chosen.recipe, kitchen, truth, seconds))
+    for arm, lr in zip(chosen.arms, steps, strict=True):
+        searched.append(_searched(arm, lr, chosen.recipe, kitchen, truth, seconds))
         say(f"{name}: {arm.name}: {summary([v[-1] for v in searched[-1]['test']])}")
     # Where there is one clock a rival is asked at the cost of every arm.
     prices = {
@@ -291,12 +293,15 @@ def differences(
     return found
 
 
+def _chosen_step(arm: Arm, kitchen: Kitchen) -> float:
+    choice = chosen_of(arm.method, kitchen.choices_of(arm.steps), arm.steps)
+    return float(choice["chosen"])
+
+
 def _searched(
-    arm: Arm, recipe: Recipe, kitchen: Kitchen, truth: Table, seconds: str
+    arm: Arm, lr: float, recipe: Recipe, kitchen: Kitchen, truth: Table, seconds: str
 ) -> dict[str, Any]:
     """An arm's searches summed up: cost and true accuracy, state by state."""
-    choice = chosen_of(arm.method, kitchen.choices_of(arm.steps), arm.steps)
-    lr = float(choice["chosen"])
     runs = kitchen.searches(recipe, arm.method, lr, arm.objective, arm.seeds)
     told = [truth.truth(run.genotype) for run in runs]
     tests = "test" if "test" in told[0] else "c10_test"

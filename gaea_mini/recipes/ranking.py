@@ -61,7 +61,6 @@ def cook_ranking(
         raise InputError(f"{table} has not every cell; finish 'benchmark build' first")
     recipe = recipe or recipe_named(ORIGIN)
     choices = kitchen.choices_of(ORIGIN)
-    kitchen.cache.mkdir(parents=True, exist_ok=True)
     tasks = []
     for method in METHODS:
         # RS-WS has no theta and so no step.
@@ -69,6 +68,7 @@ def cook_ranking(
         if method != "rs-ws":
             lr = float(chosen_of(method, choices, ORIGIN)["chosen"])
         tasks += [kitchen.task(recipe, method, lr, "bilevel", seed) for seed in seeds]
+    kitchen.cache.mkdir(parents=True, exist_ok=True)
     jobs = (delayed(ranked_search)(task, str(kitchen.cache)) for task in tasks)
     runs = list(Parallel(n_jobs=kitchen.jobs)(jobs))
     say(f"{NAME}: {len(runs)} searches")

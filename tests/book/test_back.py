@@ -155,6 +155,40 @@ def test_the_rule_for_a_table_row(
     assert gaea_ledger.OUTCOMES[finding.holds] == outcome
 
 
+@pytest.mark.parametrize(
+    ("shift", "outcome"), [(0.0, "agrees"), (1.9, "agrees"), (-2.1, "differs")]
+)
+def test_a_rival_agrees_within_two_standard_errors(
+    shift: float, outcome: str, tmp_path: Path
+) -> None:
+    """Not within its standard deviation: hundreds of runs stand behind both means."""
+    noise = np.tile([-0.3, 0.3], 200)
+    sd = noise.std(ddof=1)
+    error = np.hypot(sd / 400**0.5, 0.36 / 500**0.5)
+    test = (93.70 + shift * error + noise).tolist()
+    rows = [{"rival": "random search", "table": "one-seed", "test": test}]
+    (tmp_path / "x.json").write_text(json.dumps({"rivals": rows}))
+    asked = {
+        "measure": "rival", "record": "x", "rival": "random search",
+        "table": "one-seed",
+    }  # fmt: skip
+    finding = gaea_measures.measure(asked, [{"c10": [93.70, 0.36]}], tmp_path)
+    assert gaea_ledger.OUTCOMES[finding.holds] == outcome
+    assert f"{gaea_measures.signed(shift)} standard errors off" in finding.ours
+
+
+def test_the_ledger_names_evolution_as_a_miss() -> None:
+    """On the table that the chapter names; the three others agree there."""
+    rows = [r for r in LEDGER["nb201"] if r.get("ours", {}).get("measure") == "rival"]
+    assert {row["ours"]["table"] for row in rows} == {"one-seed"}
+    found = {
+        row["ours"]["rival"]: gaea_ledger.show_row(row, RECORDS).outcome.split(",")[0]
+        for row in rows
+    }
+    others = dict.fromkeys(("random search", "reinforce", "bohb"), "agrees")
+    assert found == {"evolution": "differs", **others}
+
+
 def searches(
     name: str, runs: list[dict[str, Any]], method: str = "darts"
 ) -> dict[str, Any]:

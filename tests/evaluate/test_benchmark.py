@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,9 +18,10 @@ from gaea_mini.cli import main
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import benchmark as module
 from gaea_mini.evaluate import load_table
+from gaea_mini.evaluate import verify as verify_module
 from gaea_mini.evaluate.benchmark import COMPACT, build, train_row
 from gaea_mini.evaluate.trained import processor
-from gaea_mini.evaluate.verify import Limits, limits, verify
+from gaea_mini.evaluate.verify import Limits, limits, measured, power, verify
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
@@ -99,7 +101,7 @@ def test_a_row_depends_on_class_and_seed_only(built):
     rows = {(row["class"], row["seed"]): row for row in numbers(built / "j")}
     for task in [(50, 1), (0, 0)]:  # in another order, another training before it
         row = train_row(TINY, *task)
-        del row["seconds"], row["torch"], row["data_sha256"]
+        del row["seconds"], row["torch"], row["gaea_mini"], row["data_sha256"]
         assert row == rows[task]
     assert rows[0, 0]["loss"] != rows[0, 1]["loss"], "the seed makes a difference"
 
@@ -346,8 +348,8 @@ def test_a_dask_scheduler_that_goes_away_is_one_line(tmp_path, dask_cluster):
     assert f"the Dask scheduler at {address} is gone; the " in last_line(err)
 
 
-@pytest.mark.parametrize("name", ["torch", "data_sha256"])
-def test_a_worker_with_another_torch_or_other_pictures_is_refused(
+@pytest.mark.parametrize("name", ["torch", "gaea_mini", "data_sha256"])
+def test_a_worker_with_other_code_or_other_pictures_is_refused(
     name, tmp_path, built, monkeypatch
 ):
     lines = (built / "j").read_bytes().splitlines(keepends=True)
@@ -356,10 +358,9 @@ def test_a_worker_with_another_torch_or_other_pictures_is_refused(
     monkeypatch.setattr(
         module, "train_row", lambda *task: true(*task) | {name: "another one"}
     )
-    what = {"torch": "version of torch", "data_sha256": "pictures"}[name]
-    with pytest.raises(InputError, match=f"another {what} than this") as info:
+    with pytest.raises(InputError, match=f"another {module.SAME[name]} than this") as i:
         build(TINY, tmp_path / "t", tmp_path / "j", jobs=1)
-    assert "another one and " in str(info.value) and "the 3 rows" in str(info.value)
+    assert "another one and " in str(i.value) and "the 3 rows" in str(i.value)
     assert len(rows_of(tmp_path / "j")) == 3 and not (tmp_path / "t").exists()
 
 
@@ -462,8 +463,9 @@ def test_a_wrong_seed_is_found_elsewhere_too(built, tmp_path, monkeypatch, capsy
     path = rewritten(built, tmp_path / "t.json.gz", change)
     elsewhere(monkeypatch)
     for allowed, line in [
-        (Limits(5.0, 99.0), "2 of 2 cells are not as in the table"),
-        (Limits(99.0, 5.0), "of the differences, 30.00, is more than 5.00 points"),
+        (Limits(5.0, 99.0, 99.0), "2 of 2 cells are not as in the table"),
+        (Limits(99.0, 5.0, 99.0), "a mean size of 30.00 points, more than 5.00: "),
+        (Limits(99.0, 99.0, 5.0), "cells are -30.00 points from the table in the mean"),
     ]:
         monkeypatch.setattr("gaea_mini.evaluate.verify.limits", lambda *_, a=allowed: a)
         assert main(verify_command(path, 0, cells=2)) == 0
@@ -488,15 +490,31 @@ def test_verify_refuses_what_the_table_does_not_have(built):
             next(verify(table, cells, 0))
 
 
-def test_the_limits_hold_for_normal_noise(built):
-    """Of checks of 6 cells by honest trainings one in a hundred fails at most."""
+def test_what_is_limited_by_hand():
+    differences = np.array([[3.0, -1.0, -4.0], [1.0, 1.0, 1.0]])
+    assert measured(differences).tolist() == [[4.0, 8 / 3, 2 / 3], [1.0, 1.0, 1.0]]
+    broken = Limits(3.0, 2.0, 0.8).broken(differences)
+    assert broken.tolist() == [[True, True, False], [False, False, True]]
+
+
+def test_two_seeds_of_a_table_never_are_one_training(built):
+    """Of six cells by twelve accuracies, all different."""
     table = load_table(built / "t.json.gz")
-    sigma = np.sqrt(table.trained("test").var(axis=1, ddof=1).mean())
-    noise = np.random.default_rng(0).normal(scale=sigma, size=(20_000, 6, 2))
-    apart = np.abs(noise[..., 0] - noise[..., 1])
-    allowed = limits(table, 6)
-    one = apart.max(axis=1) > allowed.each
-    all_of_them = np.sqrt((apart**2).mean(axis=1)) > allowed.together
-    assert one.mean() == pytest.approx(0.005, abs=0.002)
-    assert all_of_them.mean() == pytest.approx(0.005, abs=0.002)
-    assert (one | all_of_them).mean() < 0.01
+    test = table.trained("test")
+    assert len(np.unique(test)) == test.size
+    once, again, other = verify_module._two_seeds(table, 6)
+    for x, y, z in zip(once[:200], again[:200], other[:200], strict=True):
+        rows, seeds = np.nonzero(test[None] == x[:, None, None])[1:]
+        assert sorted(rows) == list(range(6))  # each cell once
+        assert y.tolist() == test[rows, 1 - seeds].tolist()
+        assert (np.nonzero(test[None] == z[:, None, None])[1] != rows).all()
+
+
+def test_wide_apart_seeds_make_wide_limits_and_little_power():
+    means = np.linspace(50, 90, 40)[:, None]
+    noise = np.random.default_rng(0).normal(size=(40, 3))
+    for sd, least, most in ((0.1, 0.99, 1.0), (30.0, 0.0, 0.5)):
+        values = means + sd * noise
+        table = SimpleNamespace(trained=lambda _, v=values: v, seeds=(0, 1, 2))
+        assert all(least <= chance <= most for chance in power(table, 12))
+        assert limits(table, 12).each > 2 * sd

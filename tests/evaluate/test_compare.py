@@ -287,6 +287,16 @@ def test_a_comparison_on_a_part_of_a_table_is_refused_at_once(kitchen, tmp_path)
         compare("test", kitchen, str(tmp_path / "t"), 2, [].append, SMALL)
 
 
+def test_a_step_that_is_missing_is_refused_before_any_search(kitchen, table, tmp_path):
+    """Also the last one's."""
+    arms = (*ARMS, Arm("gdas", "bilevel", "nowhere", (0, 1)))
+    asked = {"test": replace(SMALL["test"], arms=arms)}
+    here = replace(kitchen, cache=tmp_path / "cache")
+    with pytest.raises(InputError, match="nowhere.json has no chosen step of gdas"):
+        compare("test", here, str(table), 2, [].append, asked)
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.slow
 def test_the_pace_of_this_machine_is_that_of_one_training():
     """Other machines are faster or slower, but not a hundred times."""
@@ -312,6 +322,7 @@ def test_the_comparisons_hold_what_the_book_promises():
         (["compact", "--table", "gone.gz"], "no table 'gone.gz'"),
         (["nasbench201"], "needs the table of NAS-Bench-201: give --nb201 FILE"),
         (["compact", "--jobs", "0"], "jobs is 0"),
+        (["compact"], "compact_family.json has no chosen step of darts; run the re"),
     ],
 )
 def test_bad_input_is_one_line(arguments, line, capsys, monkeypatch, tmp_path):

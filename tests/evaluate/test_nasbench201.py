@@ -220,6 +220,18 @@ DAMAGE = {
 }
 
 
+@pytest.mark.parametrize("number", ["nan", "inf", "-1", "940"])
+def test_a_number_that_no_accuracy_can_be_is_named(made_up_table, tmp_path, number):
+    head, row, *rows = gzip.decompress(made_up_table.read_bytes()).split(b"\r\n")
+    names, fields = head.decode().split(","), row.decode().split(",")
+    fields[names.index("c100_test_200")] = number
+    text = [head, ",".join(fields).encode(), *rows]
+    (tmp_path / "t.csv").write_bytes(b"\r\n".join(text))
+    where = f"t.csv: cell {fields[names.index('index')]} has {number} in column c100_t"
+    with pytest.raises(InputError, match=where):
+        NasBench201(tmp_path / "t.csv")
+
+
 @pytest.mark.parametrize("damage", DAMAGE)
 def test_a_file_that_is_not_the_table_is_refused(made_up_table, tmp_path, damage):
     text = gzip.decompress(made_up_table.read_bytes())

@@ -1,12 +1,13 @@
 """The table that ships with the package: whole, small, and true."""
 
+import numpy as np
 import pytest
 
 from gaea_mini.cli import main
 from gaea_mini.evaluate import components, load_table
 from gaea_mini.evaluate.benchmark import COMPACT
 from gaea_mini.evaluate.trained import SHIPPED
-from gaea_mini.evaluate.verify import limits, same_kind, verify
+from gaea_mini.evaluate.verify import limits, power, same_kind, verify
 
 
 @pytest.fixture(scope="module")
@@ -52,6 +53,27 @@ def test_what_cannot_be_asked_is_one_line(arguments, line, capsys):
 def test_a_cell_trained_again_is_what_the_table_says(table):
     (check,) = verify(table, 1, 0)
     assert check.same_size
-    assert (
-        check.equal if same_kind(table) else check.difference <= limits(table, 1).each
-    )
+    near = abs(check.difference) <= limits(table, 1).each
+    assert check.equal if same_kind(table) else near
+
+
+def test_a_check_elsewhere_that_sees_little_says_so(table):
+    """Six cells are a hint, thirty see cells that were exchanged, more see more."""
+    few, some, many = (power(table, cells) for cells in (6, 30, 60))
+    assert few.exchanged < 0.3 and 0.7 < some.exchanged < 0.9 < many.exchanged
+    assert few.shifted > 0.5 and some.shifted > 0.99
+
+
+@pytest.mark.parametrize("cells", [6, 30])
+def test_an_honest_table_passes_ninety_nine_checks_of_a_hundred(table, cells):
+    """Its third seed against its second: no draws of ``limits``."""
+    test = table.trained("test")
+    allowed = limits(table, cells)
+    draws = np.random.default_rng(99)
+    failed = 0
+    for _ in range(3000):
+        rows = draws.choice(len(test), cells, replace=False)
+        pairs = [draws.permutation(3)[:2] for _ in rows]
+        once, again = (test[rows, [p[k] for p in pairs]] for k in (0, 1))
+        failed += bool(allowed.broken(once - again).any())
+    assert failed / 3000 < 0.015

@@ -1,5 +1,6 @@
 """The records of part 3 are whole, and agree with the tables that they name."""
 
+import inspect
 import json
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gaea_mini.evaluate.repetitions import (
     open_table,
     settings,
 )
+from gaea_mini.evaluate.rivals import PUBLISHED_CLOCK, reinforce
 from gaea_mini.evaluate.signal import agreement
 from gaea_mini.recipes.alone import ALL_SKIP, SEEDS, gaea_cell
 from gaea_mini.recipes.compare import COMPARISONS
@@ -41,7 +43,7 @@ def record(name):
 @pytest.mark.parametrize("name", COMPARISONS)
 def test_a_comparison_has_every_arm_every_seed_and_every_repetition(name) -> None:
     found, asked = record(f"{name}_comparison"), COMPARISONS[name]
-    assert found["repetitions"] == REPETITIONS
+    assert found["repetitions"] == REPETITIONS and found["about"] == asked.about
     arms = {(a["method"], a["objective"]): a for a in found["arms"]}
     assert set(arms) == {(a.method, a.objective) for a in asked.arms}
     for arm in asked.arms:
@@ -165,6 +167,23 @@ def test_means_over_seeds_are_easier_to_choose_by() -> None:
     for rival in PUBLISHED:
         gap = off(rival, "nasbench201")
         assert 2 < gap < 3 if rival in ("random search", "reinforce") else abs(gap) < 2
+
+
+@pytest.mark.parametrize("kind", ["one-seed", "nasbench201"])
+def test_the_step_of_reinforce_is_the_best_of_its_grid_by_validation(
+    kind, nb201_file
+) -> None:
+    """Of the 12-epoch accuracy of what it hands back; other seeds than the record's."""
+    table = open_table(kind, str(nb201_file))
+    means = {}
+    for lr in (0.01, 0.02, 0.1, 0.2, 0.5):
+        ends = [
+            list(reinforce(table, PUBLISHED_CLOCK, seed, lr=lr))[-1].best
+            for seed in range(1000, 1100)
+        ]
+        means[lr] = np.mean([table.val(cell, epoch=0) for cell in ends])
+    best = inspect.signature(reinforce).parameters["lr"].default
+    assert max(means, key=means.get) == best
 
 
 def test_documented_steps_of_reinforce_do_worse() -> None:

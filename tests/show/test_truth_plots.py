@@ -263,7 +263,10 @@ def test_rivals_are_compared_in_standard_errors() -> None:
     assert found["random search"][2] in ("+0.0", "−0.0")
     off = f"{(ours.mean() - 93.92) / error:+.1f}".replace("-", "−")
     assert found["evolution"][2] == off == found["evolution"][4]
-    counted = "1 of 2 on the table of means, 1 of 2 on the table of single seeds"
+    said = (
+        "On the table of {}, 1 of 2 are within two standard errors; missed: evolution."
+    )
+    counted = f"{said.format('means')} {said.format('single seeds')}"
     assert counted in text
     exact = [93.92, 93.92]
     record["variants"] = [
@@ -274,7 +277,13 @@ def test_rivals_are_compared_in_standard_errors() -> None:
     assert list(rows(text)) == ["random search", "random search, twice", "evolution"]
     away = (93.92 - 93.70) / (0.36 / 500**0.5)
     assert rows(text)["random search, twice"][2] == f"{away:+.1f}"
-    assert f"{counted}, variants not counted." in text
+    assert f"{counted} Variants are not counted." in text
+    for row in record["rivals"]:
+        row["test"] = [ours.mean()] * 4
+    printed = {"nb201": [{**e, "c10": [ours.mean(), 0.3]} for e in PUBLISHED["nb201"]]}
+    text = truth_tables.reproduced(record, printed, runs=500)
+    assert "On the table of means, 2 of 2 are within two" in text
+    assert text.count("missed: none.") == 2
 
 
 def test_table_two_keeps_published_and_ours_apart() -> None:

@@ -1,0 +1,89 @@
+"""Tasks on a Dask cluster whose workers vanish, or which cannot read them."""
+
+import os
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from gaea_mini.errors import InputError
+from gaea_mini.evaluate import workers as module
+from gaea_mini.evaluate.workers import workers
+
+pytest.importorskip("distributed")
+DASK = (sys.executable, "-m", "dask")
+
+
+@contextmanager
+def bare_cluster(folder, path=None):
+    """A scheduler and one worker that nobody starts anew: address and worker."""
+    file = folder / "scheduler.json"
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
+    given = ("--port", "0", "--no-dashboard", "--scheduler-file", str(file))
+    scheduler = subprocess.Popen([*DASK, "scheduler", *given], env=env, **quiet)
+    given = ("--no-nanny", "--nthreads", "1", "--scheduler-file", str(file))
+    worker = subprocess.Popen(
+        [*DASK, "worker", *given, "--no-dashboard"], env=env, cwd=folder, **quiet
+    )
+    try:
+        deadline = time.monotonic() + 60
+        while not file.exists():
+            assert time.monotonic() < deadline and scheduler.poll() is None
+            time.sleep(0.05)
+        yield file.read_text().split('"address": "')[1].split('"')[0], worker
+    finally:
+        for process in (worker, scheduler):
+            process.kill()
+            process.wait()
+
+
+@pytest.mark.slow
+def test_when_all_workers_are_gone_none_is_waited_for_for_ever(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(module, "PATIENCE", 3.0)
+    with bare_cluster(tmp_path) as (address, worker):
+        with workers(address, 1) as run:
+            results = run(max, [(number, 7) for number in range(5)])
+            assert sorted(results) == [7] * 5
+            results = run(time.sleep, [(0.0,), (60.0,)])
+            assert next(results) is None
+            worker.kill()
+            began = time.monotonic()
+            with pytest.raises(InputError, match="all Dask workers are gone, and with"):
+                next(results)
+        assert 2 < time.monotonic() - began < 40
+
+
+HIDE = """
+import sys
+
+class Hide:
+    def find_spec(self, name, *_):
+        if name == "gaea_mini":
+            raise ModuleNotFoundError("no module named gaea_mini")
+
+sys.meta_path.insert(0, Hide())
+"""
+
+
+@pytest.mark.slow
+def test_workers_without_the_package_are_refused_at_once(tmp_path):
+    (tmp_path / "hide").mkdir()
+    (tmp_path / "hide" / "sitecustomize.py").write_text(HIDE)
+    with bare_cluster(tmp_path, tmp_path / "hide") as (address, worker):
+        with pytest.raises(InputError, match="a Dask worker has no gaea_mini; inst"):
+            with workers(address, 1):
+                pass
+        assert worker.poll() is None
+
+
+@pytest.mark.slow
+def test_what_a_task_raises_comes_out_as_it_is(tmp_path):
+    with bare_cluster(tmp_path) as (address, _), workers(address, 1) as run:
+        with pytest.raises(ZeroDivisionError):
+            next(run(divmod, [(1, 0)]))
+        with pytest.raises(FileNotFoundError, match="no such place"):
+            next(run(os.listdir, [("no such place",)]))
