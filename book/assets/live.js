@@ -10,6 +10,7 @@
   const HERE = new URL("live/", SCRIPT.src);
   const files = new Map(); // name -> Blob
   let setup, worker, ready, interrupt, bar;
+  let ends = 0; // how often Python was ended
   let running = null; // the cell that runs
   let queue = []; // cells that will
 
@@ -69,23 +70,26 @@
     if (hex !== sha256) throw new Error(`${name} is not the file that the book was built with`);
   }
 
-  async function loadFiles() {
+  async function loadFiles(said) {
     if (!setup) await loadScript(new URL("setup.js", HERE));
     const get = setup.from ? fetchFile : loadBeside;
     const missing = Object.entries(setup.hashes).filter(([name]) => !files.has(name));
     let come = 0, well = true; // files that come after one that failed say nothing
     await Promise.all(missing.map(async ([name, sha256]) => {
       await get(name, sha256);
-      if (well) say(`Loading Python: ${++come} of ${missing.length} files`);
+      if (well) said(`Loading Python: ${++come} of ${missing.length} files`);
     })).catch((error) => { well = false; throw error; });
   }
 
   // ---- the worker
 
   function startPython() {
+    // What Stop or Reset ended while it was loaded says nothing more, and nobody waits for it.
+    const before = ends, over = () => before !== ends, forever = () => new Promise(() => {});
     ready ||= (async () => {
       say("Loading Python");
-      await loadFiles();
+      await loadFiles((text) => over() || say(text));
+      if (over()) await forever();
       say("Starting Python");
       const address = URL.createObjectURL(new Blob([setup.worker], { type: "text/javascript" }));
       worker = new Worker(address);
@@ -106,6 +110,7 @@
       worker.onmessage = ({ data }) => hear(data);
       say("Python is ready.");
     })().catch((error) => {
+      if (over()) return forever();
       endPython();
       say(`Python could not be started: ${error.message}.`);
       throw error;
@@ -114,6 +119,7 @@
   }
 
   function endPython() {
+    ends += 1;
     worker?.terminate();
     worker = ready = interrupt = undefined;
     running?.settle("");
@@ -171,7 +177,7 @@
     queue = [];
     if (interrupt && running) {
       interrupt[0] = 2;
-      say("Stopping");
+      say("Stopping. Reset ends what does not stop.");
       return;
     }
     running?.show("error", "Stopped.");

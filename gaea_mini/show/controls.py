@@ -2,6 +2,7 @@
 
 import asyncio
 import html
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -59,6 +60,8 @@ class SearchControls(ipywidgets.VBox):
         for name in methods:
             if not self._lrs.get(name, 0) > 0:
                 raise InputError(f"lr of {name}: give a step size above 0")
+        # The slider would cut a step size off that lies beyond its ends.
+        exponents = [math.log10(self._lrs[name]) for name in methods]
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
         self._finished: list[Any] = []
@@ -66,7 +69,11 @@ class SearchControls(ipywidgets.VBox):
         self.player: ArchitecturePlayer | None = None
         self.method = ipywidgets.Dropdown(options=list(methods), description="method")
         self.lr = ipywidgets.FloatLogSlider(
-            value=self._lrs[methods[0]], min=-4, max=1, step=0.25, description="step"
+            value=self._lrs[methods[0]],
+            min=min(-4, math.floor(min(exponents))),
+            max=max(2, math.ceil(max(exponents))),
+            step=0.25,
+            description="step",
         )
         self.seed = ipywidgets.IntSlider(
             value=seed, min=0, max=max(9, seed), description="seed"

@@ -134,12 +134,12 @@ function thetaTable(run) {
   });
   const el = h("table", { class: "gp-theta", style: `--uniform:${100 / run.operations.length}%` },
     h("caption", {}, "Weights θ on every edge"), h("thead", {}, head), body);
-  return { el, draw(rows, exact) {
+  return { el, draw(rows, exact, cell, words) {
     cells.forEach((row, e) => {
       const first = lead(exact[e]), tie = first.gap < 5e-4;
       row.forEach(({ td, one, number }, o) => {
         one.style.transform = `scaleX(${rows[e][o].toFixed(4)})`;
-        setText(number, exact[e][o].toFixed(2));
+        if (words) setText(number, exact[e][o].toFixed(2));
         td.classList.toggle("gp-lead", o === first.operation && !tie);
       });
     });
@@ -159,10 +159,11 @@ function thetaBars(run) {
   const el = h("table", { class: "gp-theta gp-bars" }, h("caption", {}, "Weights θ on every edge"),
     h("thead", {}, h("tr", {}, ...["edge", "mixture", "largest", "kept"].map((name) =>
       h("th", { scope: "col" }, name)))), body);
-  return { el, draw(rows, exact, cell) {
+  return { el, draw(rows, exact, cell, words) {
     parts.forEach((part, e) => {
       const { row, mix, first, keep } = part;
       if (moved(part.drawn, rows[e], 0.002)) mix.style.background = bar(part.drawn = Array.from(rows[e]), colours);
+      if (!words) return;
       const { operation, weight, gap } = lead(exact[e]);
       setText(first, `${gap < 5e-4 ? "tie" : run.operations[operation].short} ${weight.toFixed(2)}`);
       const name = cell?.[e];
@@ -196,16 +197,17 @@ function panel(run, i) {
     const kind = kinds > 1 ? `${run.kinds[Math.floor(i / edges)]} ` : "";
     return `${kind}${from}→${to}, ${run.operations[operation].short} ${weight.toFixed(2)}`;
   };
-  return { el, live, draw(t, epoch) {
+  return { el, live, draw(t, epoch, words) {
     stateAt(frames, t, now);
     const at = clamp(epoch, 0, frames.length - 1), exact = split(frames[at]);
-    const changed = text !== run.genotype[at], truth = run.truth?.[at];
+    const changed = words && text !== run.genotype[at], truth = run.truth?.[at];
     if (changed) cells = kept(text = run.genotype[at], run.edges);
     parts.forEach(({ graph, table }, k) => {
       const rows = moving.slice(k * edges, (k + 1) * edges);
       graph.draw(rows);
-      table.draw(rows, exact.slice(k * edges, (k + 1) * edges), cells[k]);
+      table.draw(rows, exact.slice(k * edges, (k + 1) * edges), cells[k], words);
     });
+    if (!words) return;
     const { most, least, alike } = decided(exact);
     setText(read, `Epoch ${at}${at < epoch ? ", the last of this run" : ""}: entropy `
       + `${run.entropy[at].toFixed(3)} nats. ` + (alike ? "To three decimals, all edges have the same."
@@ -237,12 +239,11 @@ function chart(runs, last, pick, levels, seek, heading) {
     x = (epoch) => left + wide * (last ? epoch / last : 0);
     y = (value) => top + (tall - top - bottom) * (1 - (value - low) / span);
     epochAt = (px) => Math.round((px - left) / wide * last);
-    past = s("svg", { height: tall });
     rule = s("path", { class: "gp-rule", d: `M0 ${top}V${tall - bottom}` });
     dots = runs.map((run) => s("circle", { r: 4, fill: run.colour }));
     const curves = (name) => runs.map((run, i) => s("path", { class: name, stroke: run.colour,
       "stroke-dasharray": DASHES[i], d: linePath(pick(run) || [], x, y) }));
-    past.append(...curves("gp-past"));
+    past = s("svg", { height: tall }, ...curves("gp-past"));
     svg.setAttribute("viewBox", `0 0 ${width} ${tall}`);
     svg.setAttribute("aria-label", "Curves over epochs. " + runs.map((run, i) => (found[i].length
       ? `${run.label}: from ${found[i][0].toFixed(digits)} to ${found[i].at(-1).toFixed(digits)}, lowest `
@@ -261,7 +262,7 @@ function chart(runs, last, pick, levels, seek, heading) {
   };
   svg.addEventListener("pointerdown", (event) => { svg.setPointerCapture(event.pointerId); point(event); });
   svg.addEventListener("pointermove", point);
-  return { el, lay, draw(t, epoch) {
+  return { el, lay, draw(t, epoch, words) {
     past.setAttribute("width", x(t).toFixed(1));
     rule.setAttribute("transform", `translate(${x(t).toFixed(1)})`);
     runs.forEach((run, i) => {
@@ -271,7 +272,7 @@ function chart(runs, last, pick, levels, seek, heading) {
       dots[i].setAttribute("cx", x(Math.min(t, series.length - 1)).toFixed(1));
       dots[i].setAttribute("cy", y(a + (t - from) * (b - a)).toFixed(1));
       const number = valueAt(series, epoch);
-      setText(numbers[i], number === null ? "–" : number.toFixed(digits));
+      if (words) setText(numbers[i], number === null ? "–" : number.toFixed(digits));
     });
   } };
 }
@@ -283,7 +284,7 @@ const MEASURES = { rounded: "Accuracy after rounding, %", supernet: "Accuracy be
 function build(model, el) {
   const runs = model.get("runs"), labels = runs.map((run) => run.label).join(" and ");
   const last = Math.max(...runs.map((run) => run.theta.length)) - 1;
-  const clock = { t: clamp(model.get("epoch"), 0, last), playing: false, before: 0, asked: 0, saved: 0 };
+  const clock = { t: clamp(model.get("epoch"), 0, last), playing: false, before: 0, asked: 0, saved: 0, said: 0 };
   const epochNow = () => Math.floor(clock.t + 1e-9);
   const button = h("button", { type: "button" });
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Epoch" });
@@ -311,8 +312,10 @@ function build(model, el) {
 
   function draw() {
     clock.asked = 0;
-    const epoch = epochNow();
-    parts.forEach((part) => { if (!part.away || !clock.playing) part.draw(clock.t, epoch); });
+    // While it plays, words change ten times a second at most; nobody reads faster.
+    const epoch = epochNow(), words = !clock.playing || performance.now() - clock.said >= 100;
+    if (words) clock.said = performance.now();
+    parts.forEach((part) => { if (!part.away || !clock.playing) part.draw(clock.t, epoch, words); });
     slider.value = epoch;
     slider.setAttribute("aria-valuetext", `epoch ${epoch} of ${last}`);
     setText(count, `${epoch} / ${last}`);
@@ -330,7 +333,7 @@ function build(model, el) {
   function play(on) {
     clock.playing = on;
     clock.before = performance.now();
-    button.classList.toggle("gp-on", on);
+    root.classList.toggle("gp-on", on);
     setText(button, on ? "Pause" : "Play");
     // While it plays, a screen reader hears nothing; after that, each new state.
     panels.forEach(({ live }) => live.setAttribute("aria-live", on ? "off" : "polite"));
@@ -358,9 +361,7 @@ function build(model, el) {
     ask();
   }
   button.addEventListener("click", () => {
-    if (clock.playing) { seek(epochNow()); return; }
-    if (clock.t >= last) clock.t = 0;
-    play(true);
+    if (clock.playing) seek(epochNow()); else { clock.t %= last || 1; play(true); }
   });
   slider.addEventListener("input", () => seek(+slider.value));
   model.on("change:epoch", follow);

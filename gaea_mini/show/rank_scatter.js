@@ -145,7 +145,9 @@ function build(model, el) {
   const best = h("select", {}, ...options([...new Set([1, 5, 10, 20, 50, 100, 200, now.k])].filter((v) => v <= count).sort((a, b) => a - b).map((v) => [v])));
   best.addEventListener("change", () => change({ k: +best.value }));
 
-  const points = Array.from(truth, () => s("circle", { r: 3 }));
+  // A point is a line of no length with round ends. Its place is no style, as that of a
+  // circle is, and hundreds move in half the time.
+  const points = Array.from(truth, () => s("polyline"));
   const across = s("path", { class: "rs-level" }), up = s("path", { class: "rs-level" }), below = s("g"), beside = s("g");
   const back = s("path", { class: "rs-back", d: "M0.0 -9.0L2.4 -3.2L8.6 -2.8L3.8 1.2L5.3 7.3L0.0 4.0L-5.3 7.3L-3.8 1.2L-8.6 -2.8L-2.4 -3.2Z" });
   const ring = s("g", { class: "rs-ring", tabindex: 0, role: "slider", "aria-valuemin": 1, "aria-valuemax": count,
@@ -185,7 +187,7 @@ function build(model, el) {
     below.replaceChildren(...ticks(...reach, wide / 80).map((v) =>
       s("text", { x: x(v), y: tall - 6, "text-anchor": "middle" }, String(v))));
     xs = Array.from(truth, x);
-    points.forEach((point, i) => set(point, { cx: xs[i].toFixed(1), r: wide < 340 ? 2.4 : 3 }));
+    points.forEach((point) => set(point, { "stroke-width": wide < 340 ? 4.8 : 6 }));
     charts.forEach((one) => one.lay());
   }
   function draw() {
@@ -200,7 +202,8 @@ function build(model, el) {
     const edges = [line(truth, now.k), line(scores, now.k)];
     ys = Array.from(scores, y);
     points.forEach((point, i) => {
-      point.setAttribute("cy", ys[i].toFixed(1));
+      const u = xs[i], v = ys[i].toFixed(1);
+      point.setAttribute("points", `${u.toFixed(2)},${v} ${(u + 0.05).toFixed(2)},${v}`);
       const hit = truth[i] >= edges[0] && scores[i] >= edges[1] ? "rs-hit" : "rs-miss";
       if (point.getAttribute("class") !== hit) point.setAttribute("class", hit);
     });

@@ -135,7 +135,7 @@ def test_the_epoch_moves_the_cloud_tau_and_recall(
         assert said(page) == wanted and said(page)[0] == tau
         heights = page.evaluate(
             "[...document.querySelectorAll('.rs-hit, .rs-miss')].map(one => "
-            "one.cy.baseVal.value)"
+            "one.points[0].y)"
         )
         counts = np.array(COUNTS[method][epoch])
         slope, _ = np.polyfit(counts, heights, 1)
@@ -255,8 +255,8 @@ def test_it_plays_only_when_asked_and_less_motion_means_jumps(
         """() => {
           window.seen = new Set();
           const one = document.querySelector('.rs-hit, .rs-miss');
-          new MutationObserver(() => seen.add(one.getAttribute('cy')))
-            .observe(one, { attributes: true, attributeFilter: ['cy'] });
+          new MutationObserver(() => seen.add(one.getAttribute('points')))
+            .observe(one, { attributes: true, attributeFilter: ['points'] });
         }"""
     )
     page.wait_for_timeout(300)

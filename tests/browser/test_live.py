@@ -148,6 +148,28 @@ def test_the_page_says_why_python_does_not_start(
     assert visit.page.evaluate(wide) <= 0
 
 
+def test_a_reset_while_python_is_loaded_has_the_last_word(
+    open_page: Callable[..., Visit], copies: Callable[[str], Path]
+) -> None:
+    visit = open_page((copies(ELSEWHERE) / CHAPTER).as_uri())
+    page = visit.page
+    held: list[Any] = []
+    page.route(f"{ELSEWHERE}**", lambda route: held.append(route))
+    with page.expect_request(f"{ELSEWHERE}**"):
+        press(page, "Run this page")
+    press(page, "Run cell 2")
+    bar = page.get_by_role("group", name="Python in this page")
+    bar.get_by_role("button", name="Reset", exact=True).click()
+    status(page, "Everything is as it was printed", seconds=60)
+    for route in list(held):
+        route.abort()
+    page.wait_for_timeout(500)  # nothing may come
+    assert "as it was printed" in page.locator(".live-status").inner_text()
+    with page.expect_request(f"{ELSEWHERE}**"):  # begins anew
+        press(page, "Run cell 1")
+    status(page, "Loading Python", seconds=60)
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_live_cells(
     open_page: Callable[..., Visit], copies: Callable[[str], Path], scheme: str
@@ -180,10 +202,11 @@ def test_all_cells_of_a_chapter_run_from_disk(
     status(page, "Done.", seconds=500)
     assert page.locator(".live-error").count() == 0
     assert page.locator(".live-figure").count() == pictures
+    wide = "(image) => image.decode().then(() => image.naturalWidth)"
     for image in page.locator(".live-figure").all():
         assert image.get_attribute("alt")
-        assert image.evaluate("(i) => i.naturalWidth") > 300
-    assert page.locator(".live-widget .gp, .live-widget svg").count() > 0
+        assert image.evaluate(wide) > 300
+    page.locator(".live-widget .pg").first.wait_for()  # its script comes later
     # The same text as in the book, but for errors of rounding.
     live = [text.strip() for text in page.locator(".live-text").all_inner_texts()]
     pairs = list(zip(live, map(str.strip, printed), strict=True))

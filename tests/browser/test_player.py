@@ -435,6 +435,39 @@ def test_six_hundred_epochs_of_darts_cells_draw_fast(
     assert page.locator(".gp *").count() == pytest.approx(before, abs=12 * count)
 
 
+def test_words_change_ten_times_a_second_and_end_right(
+    tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    """Fifty epochs pass in a second: strands and curves follow all of them."""
+    run = darts_run(600, sharpness=0.004)
+    page = open_page(write_page([run], tmp_path / "big.html").as_uri()).page
+    page.evaluate(COUNT_FRAMES)
+    page.evaluate(
+        """() => {
+          window.seen = { words: 0, rule: 0 };
+          const watch = (one, key, options) => new MutationObserver(() => {
+            seen[key] += 1;
+          }).observe(document.querySelector(one), options);
+          watch(".gp-read p", "words", { childList: true });
+          watch(".gp-rule", "rule", { attributes: true });
+        }"""
+    )
+    page.get_by_role("button", name="Play").click()
+    until(page, "window.frames > 65", 60)
+    page.get_by_role("button", name="Pause").click()
+    said = "document.querySelector('.gp-read p').textContent"
+    until(page, f"{said}.startsWith(`Epoch ${{{EPOCH}}}:`)")
+    frames, seen = page.evaluate("[frames, seen]")
+    assert 7 <= seen["words"] <= 3 + frames / 6
+    assert seen["rule"] >= 60
+    theta = run["theta"][epoch(page)]
+    shown = page.locator(".gp-bars td:nth-child(3)").all_inner_texts()
+    largest = [max(row) for kind in theta for row in kind]
+    assert [float(text.split()[-1]) for text in shown] == pytest.approx(
+        largest, abs=0.0051
+    )
+
+
 def test_what_is_off_the_screen_is_drawn_when_it_comes_there(
     tmp_path: Path, open_page: Callable[..., Any]
 ) -> None:

@@ -92,6 +92,18 @@ def test_what_is_chosen_is_what_runs(controls: Any, searches: Searches) -> None:
     assert controls.player.runs[0]["label"] == "gaea-darts, step 0.03, seed 3"
 
 
+@pytest.mark.parametrize("lr", [3e-6, 3e-4, 10.0, 300.0])
+def test_no_step_is_cut_off_and_one_can_go_beyond_it(
+    lr: float, searches: Searches
+) -> None:
+    controls = show.SearchControls(
+        searches, ["darts", "gaea-darts"], {"darts": 0.1, "gaea-darts": lr}
+    )
+    controls.method.value = "gaea-darts"
+    assert controls.lr.value == lr
+    assert 10**controls.lr.min < lr < 10**controls.lr.max
+
+
 def test_stop_ends_after_an_epoch(controls: Any, searches: Searches) -> None:
     async def stop() -> None:
         controls.go.click()
