@@ -16,6 +16,7 @@ from typing import Any
 
 import classroom.handed
 import classroom.mend
+import classroom.running
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -351,7 +352,9 @@ def test_half_a_letter_is_no_reason_not_to_grade() -> None:
     assert cells["answer-double"].source == "x = '?'"
 
 
-@pytest.mark.parametrize("module", [classroom.handed, classroom.mend])
+@pytest.mark.parametrize(
+    "module", [classroom.handed, classroom.mend, classroom.running]
+)
 def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted and not done.failed
@@ -381,6 +384,14 @@ def test_a_students_text_leads_to_no_code_and_fetches_nothing() -> None:
     leads = [a["href"].strip().lower() for a in soup.find_all("a")]
     assert len([a for a in leads if a.startswith("javascript:")]) > 3
     assert soup.find_all("img") and soup.find_all("b")
+
+
+def test_what_a_test_uses_is_imported_again_before_it() -> None:
+    given = classroom.running.imports(release())
+    assert given["np"] == "import numpy as np"
+    cell = named(source(), "double").source
+    assert classroom.running.again(cell, given) == "import numpy as np"
+    assert classroom.running.again("numpy = double", given) == ""
 
 
 # -------------------------------------------------------------- are its cells there
