@@ -70,7 +70,8 @@ def main(arguments: list[str] | None = None) -> int:
         for problem in problems:
             print(f"not graded: {problem}")
         print(f"The table: {table}")
-        print(f"The feedback: {where.place / 'feedback'}")
+        if (where.place / "feedback").is_dir():
+            print(f"The feedback: {where.place / 'feedback'}")
         return 1 if problems else 0
     except InputError as error:
         print(error, file=sys.stderr)

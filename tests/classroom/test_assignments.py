@@ -12,7 +12,7 @@ from typing import Any
 import nbformat
 import pytest
 from classroom import course
-from wrong_answers import WRONG, Wrong, groups
+from wrong_answers import WRONG, groups
 
 from gaea_mini import handin
 
@@ -117,28 +117,18 @@ def test_the_right_answers_get_all_points_in_time(name: str, workshop: Any) -> N
 @slow
 @each
 @pytest.mark.usefixtures("box")
-def test_a_blank_notebook_gets_nothing(name: str, workshop: Any) -> None:
+def test_wrong_answers_lose_exactly_their_points(name: str, workshop: Any) -> None:
+    """And a blank notebook gets nothing."""
     _, blank = workshop.notebooks(name)
-    points, notes = workshop.run(name, blank)
-    assert points == dict.fromkeys(workshop.full(name), 0) and notes == []
-
-
-@slow
-@pytest.mark.parametrize(
-    "wrong",
-    groups(),
-    ids=lambda g: f"{g[0].assignment}: {' + '.join(w.belief for w in g)}",
-)
-@pytest.mark.usefixtures("box")
-def test_wrong_answers_lose_exactly_their_points(
-    wrong: list[Wrong], workshop: Any
-) -> None:
-    name = wrong[0].assignment
-    points, notes = workshop.run(name, workshop.changed(name, wrong))
+    together = groups(name)
+    handed = [blank, *(workshop.changed(name, wrong) for wrong in together)]
+    nothing, *found = workshop.run_all(name, handed)
     full = workshop.full(name)
-    lost = {cell for cell in full if points[cell] != full[cell]}
-    assert lost == {cell for w in wrong for cell in w.loses.split()}
-    assert notes == []
+    assert nothing == dict.fromkeys(full, 0)
+    for wrong, points in zip(together, found, strict=True):
+        lost = {cell for cell in full if points[cell] != full[cell]}
+        beliefs = " + ".join(one.belief for one in wrong)
+        assert lost == {c for one in wrong for c in one.loses.split()}, beliefs
 
 
 @slow

@@ -190,6 +190,13 @@ FORGED = {
         "        return ast.copy_location(ast.Pass(), node)\n"
         "get_ipython().ast_transformers.append(T())"
     ),
+    "builtin-name": "abs = lambda x: 0",
+    "file": (
+        "import importlib, pathlib, sys\n"
+        "place = pathlib.Path('/tmp/gaea_mini')\nplace.mkdir(exist_ok=True)\n"
+        "(place / '__init__.py').write_text('')\nsys.path.insert(0, '/tmp')\n"
+        "del sys.modules['gaea_mini']\nimportlib.import_module('gaea_mini')"
+    ),
     "no-errors": (
         "get_ipython().run_cell = lambda *a, **k: type('', (), {'success': True})"
     ),
@@ -234,6 +241,20 @@ def test_points_cannot_be_forged_in_a_few_lines(
     wrong = "\ndef double(x): return 3"
     for name, code in FORGED.items():
         put(folder, name, tiny(answer_double=code + wrong))
+    # Each test is looked at by itself, so it does not help to end early or to tidy up.
+    for name, code in {
+        "ends-early": "import os; os._exit(0)",
+        "tidies-up": "np.allclose = kept",
+    }.items():
+        forged = "\nkept, np.allclose = np.allclose, lambda *a, **k: True"
+        forged += "\ndouble = lambda x: 2 if x == 1 else 0"
+        notebook = tiny(answer_double=forged)
+        notebook.cells.append(new_code_cell(code, id="last"))
+        put(folder, name, notebook)
+    fake = "\nclass np: allclose = lambda *a, **k: True\ndouble = lambda x: 2 // x"
+    put(folder, "own-numpy", tiny(answer_double=fake))
+    equal = "\nclass Yes:\n    def __eq__(self, other): return True"
+    put(folder, "equal-to-all", tiny(answer_half=equal + "\nhalf = lambda x: Yes()"))
     for name, code in HARMLESS.items():
         put(folder, name, tiny(answer_double=code + right))
     evil = tiny(answer_double=wrong)
@@ -248,9 +269,20 @@ def test_points_cannot_be_forged_in_a_few_lines(
         assert rows[name]["score"] == "0", name
         told = "how tests work" if "sent" not in name else "grader's own pipe"
         assert told in rows[name]["notes"], name
-    assert "(changed: numpy.allclose)" in rows["numpy"]["notes"]
+    for name in ("numpy", "ends-early", "tidies-up"):
+        assert rows[name]["score"] == "0", name
+        assert "(changed: numpy.allclose)" in rows[name]["notes"]
+    assert "(changed: abs)" in rows["builtin-name"]["notes"]
+    assert "(changed: gaea_mini" in rows["file"]["notes"]
     for name in HARMLESS:
-        assert rows[name]["score"] == str(ALL) and not rows[name]["notes"], name
+        assert rows[name]["score"] == str(ALL), name
+        assert "stopped" not in rows[name]["notes"], name
+    assert not rows["shadows"]["notes"] and not rows["magics"]["notes"]
+    assert rows["own-numpy"]["parts"] == "double 0/2; half 3/3; why 0/4"
+    # This cannot be found out by running it, but it is pointed at.
+    assert (
+        "The code uses __eq__, which no answer needs" in rows["equal-to-all"]["notes"]
+    )
     assert rows["own-points"]["parts"] == "double 0/2; half 3/3; why 0/4"
 
 
@@ -276,7 +308,7 @@ def test_who_was_slow_beside_others_runs_once_more_alone(
     monkeypatch.setattr(grading, "run", beside)
     assert grader(folder) == 0
     assert sorted(runs[:3]) == ["anna", "bert", "slow"] and runs[3:] == ["slow"]
-    assert "tiny slow: out of time; once more, alone" in capsys.readouterr().out
+    assert "tiny slow: ran short beside others; again" in capsys.readouterr().out
     assert table(tmp_path)["slow"]["parts"] == "double 2/2; half 3/3; why 0/4"
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import classroom.handed
 import classroom.mend
+import classroom.running
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
@@ -218,6 +219,39 @@ def test_a_zip_that_does_not_open_costs_only_its_owner(
         one.content()
 
 
+def test_strange_names_and_files_harm_nobody(tmp_path: Path) -> None:
+    folder = tmp_path / "handed"
+    for name in ["=1+1/a_one.ipynb", "@x/a_one.ipynb", f"{'王' * 80}/a_one.ipynb"]:
+        (folder / name).parent.mkdir(parents=True)
+        (folder / name).write_text("{}")
+    with zipfile.ZipFile(folder / "mallory.zip", "w") as pack:
+        pack.writestr("\x1b[2J\nnot graded: anna.ipynb", "{}")
+    with zipfile.ZipFile(folder / "many.zip", "w") as pack:
+        for number in range(20):
+            pack.writestr(f"{number}/a_one.ipynb", "{}")
+    os.mkfifo(folder / "never.zip")
+    os.mkfifo(folder / "never_a_one.ipynb")
+    found, problems = find(folder, ["a_one"])
+    students = [one.student for one in found]
+    assert students[:3] == ["1_1", "never", "x"] and set(students[3]) == {"王"}
+    # A file is named after the student, and a name has 255 bytes at most.
+    assert len(students[3].encode()) <= 160
+    with pytest.raises(Unreadable, match="not a file"):
+        found[1].content()
+    told = "\n".join(problems)
+    assert "\x1b" not in told and len(problems) == 3 == len(told.splitlines())
+    assert (
+        "mallory.zip/?[2J?not graded: anna.ipynb: no assignment has this name" in told
+    )
+    assert "many.zip/0/a_one.ipynb and many.zip/1/a_one.ipynb and 18 more are" in told
+    assert "never.zip: no assignment has this name" in told
+    classroom.handed.MOST_MEMBERS, kept = 10, classroom.handed.MOST_MEMBERS
+    try:
+        assert "many.zip: more than 10 notebooks in this zip" in find(folder, ["a"])[1]
+    finally:
+        classroom.handed.MOST_MEMBERS = kept
+
+
 def test_a_file_in_the_place_of_a_folder_is_bad_input(tmp_path: Path) -> None:
     path = tmp_path / "all.zip"
     path.write_bytes(b"")
@@ -274,9 +308,40 @@ def test_a_notebook_that_would_keep_the_grader_busy_is_cut_or_refused() -> None:
     named(handed, "why").source = "x" * 600_000
     with pytest.raises(Unreadable, match="500000 characters"):
         read_submission(json.dumps(handed).encode())
+    dots = new_notebook(cells=[new_code_cell("a = 1\n" + "a." * 6000)])
+    with pytest.raises(Unreadable, match="a line of code has more than 10000"):
+        read_submission(json.dumps(dots).encode())
     many = new_notebook(cells=[new_code_cell("") for _ in range(1001)])
     with pytest.raises(Unreadable, match="1000 cells"):
         read_submission(json.dumps(many).encode())
+
+
+def test_only_the_cells_of_a_file_are_looked_at() -> None:
+    """What else stands in it may be millions of things."""
+    handed = json.loads(nbformat.writes(release()))
+    handed["metadata"] = {"x": 3}
+    handed["nbformat"] = "none"
+    handed["cells"][1] |= {"outputs": 7, "attachments": [[]]}
+    cells = course.graded(read_submission(json.dumps(handed).encode()))
+    assert list(cells) == list(course.graded(release()))
+
+
+def test_a_notebook_of_format_3_is_read() -> None:
+    marks = {"nbgrader": {"grade_id": "why"}}
+    code = {"cell_type": "code", "input": ["x = 1\n", "y"], "metadata": {}}
+    words = {"cell_type": "markdown", "source": "Because.", "metadata": marks}
+    old = {"nbformat": 3, "worksheets": [{"cells": [code]}, {"cells": [words]}]}
+    made = read_submission(json.dumps(old).encode())
+    assert [cell.source for cell in made.cells] == ["x = 1\ny", "Because."]
+    assert list(course.graded(made)) == ["why"]
+
+
+def test_code_that_no_answer_needs_is_pointed_at() -> None:
+    handed = release()
+    named(handed, "answer-double").source = "import builtins\nbuiltins.abs = len"
+    _, notes, _ = mend(handed, source(), release())
+    (note,) = notes
+    assert note.startswith("The code uses builtins, which no answer needs.")
 
 
 def test_half_a_letter_is_no_reason_not_to_grade() -> None:
@@ -287,7 +352,9 @@ def test_half_a_letter_is_no_reason_not_to_grade() -> None:
     assert cells["answer-double"].source == "x = '?'"
 
 
-@pytest.mark.parametrize("module", [classroom.handed, classroom.mend])
+@pytest.mark.parametrize(
+    "module", [classroom.handed, classroom.mend, classroom.running]
+)
 def test_the_examples_in_the_docstrings(module: ModuleType) -> None:
     done = doctest.testmod(module)
     assert done.attempted and not done.failed
@@ -317,6 +384,14 @@ def test_a_students_text_leads_to_no_code_and_fetches_nothing() -> None:
     leads = [a["href"].strip().lower() for a in soup.find_all("a")]
     assert len([a for a in leads if a.startswith("javascript:")]) > 3
     assert soup.find_all("img") and soup.find_all("b")
+
+
+def test_what_a_test_uses_is_imported_again_before_it() -> None:
+    given = classroom.running.imports(release())
+    assert given["np"] == "import numpy as np"
+    cell = named(source(), "double").source
+    assert classroom.running.again(cell, given) == "import numpy as np"
+    assert classroom.running.again("numpy = double", given) == ""
 
 
 # -------------------------------------------------------------- are its cells there

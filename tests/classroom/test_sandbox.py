@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import platform
 import subprocess
 import sys
 import time
@@ -12,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from classroom import course, sandbox
+from classroom import calls, course, sandbox
 from classroom.sandbox import Limits, Sandbox, Stopped
 
 from gaea_mini.errors import InputError
@@ -131,6 +133,64 @@ def test_memory_of_one_process_is_limited(one: Sandbox) -> None:
     assert raised(one.run("x = bytearray(2 * 10**9)")).startswith("MemoryError")
 
 
+CALLS = {
+    "memory that is nobody's": "os.memfd_create('x')",
+    "a user name space": "refused(libc.unshare(0x10000000))",
+    "a child in a user name space": "refused(libc.syscall(CLONE, 0x10000011, 0))",
+    "a segment of memory": "refused(libc.shmget(0, 4096, 0o1600))",
+    "the machine around this one": "socket.socket(socket.AF_VSOCK)",
+    "the kernel's own sockets": "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)",
+    "keys of the session": "refused(libc.syscall(KEYCTL, 0, -3, 0))",
+}
+
+
+@pytest.mark.skipif(calls.program() is None, reason="no filter for this machine")
+@pytest.mark.parametrize("name", CALLS)
+def test_what_leads_around_the_walls_is_refused(one: Sandbox, name: str) -> None:
+    _, numbers = calls.MACHINES[platform.machine()]
+    one.run(
+        "import ctypes, os, socket\nlibc = ctypes.CDLL(None, use_errno=True)\n"
+        f"CLONE, KEYCTL = {numbers['clone']}, {numbers['keyctl']}\n"
+        "def refused(answer):\n    if answer == -1:\n"
+        "        raise OSError(ctypes.get_errno(), 'refused')\n    os._exit(0)"
+    )
+    assert raised(one.run(CALLS[name])).startswith(("OSError", "PermissionError"))
+    # What answers need is still there.
+    cell = "import subprocess, threading\nthreading.Thread(target=int).start()\n"
+    cell += "one, two = socket.socketpair()\none.send(b'x')\n"
+    cell += "print(subprocess.run(['echo', 'ok'], capture_output=True).stdout)"
+    assert "ok" in text(one.run(cell))
+
+
+def test_every_machine_has_a_filter_of_its_own_or_none() -> None:
+    made = {name: calls.program(name) for name in calls.MACHINES}
+    assert len(set(made.values())) == len(made) and None not in made.values()
+    assert all(len(program or b"") % 8 == 0 for program in made.values())
+    assert calls.program("pdp11") is None
+
+
+def test_what_comes_out_is_taken_in_part_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lines = "x" * 10**6
+    error = {"output_type": "error", "ename": "E", "evalue": "", "traceback": [lines]}
+    assert len(sandbox.checked(error)["traceback"][0]) == sandbox.MOST_TEXT
+    picture = '"><script>alert(1)</script>'
+    for given in (picture, "A" * 10**6):
+        shown = {"output_type": "display_data", "data": {"image/png": given}}
+        assert sandbox.checked(shown)["data"] == {}
+    shown = {"output_type": "display_data", "data": {"image/png": "iVBORw0=\n"}}
+    assert sandbox.checked(shown)["data"] == {"image/png": "iVBORw0=\n"}
+
+    def forged(self: Sandbox, line: bytes, seconds: float) -> bytes:
+        outputs = [{"output_type": "stream", "text": "x"}] * 1000
+        return json.dumps({**json.loads(line), "outputs": outputs}).encode()
+
+    monkeypatch.setattr(Sandbox, "_exchange", forged)
+    with Sandbox(SMALL) as opened:
+        assert len(opened.run("1")) == sandbox.MOST_OUTPUTS
+
+
 # ------------------------------------------------------------------------- it ends
 
 ENDS = {
@@ -169,6 +229,16 @@ def test_a_process_that_goes_too_far_is_ended(
     assert time.monotonic() - began < 30
     with pytest.raises(Stopped):
         opened.run("1")
+
+
+def test_when_the_machine_runs_short_of_memory_it_may_be_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Sandbox(SMALL) as opened:
+        opened.run("1")
+        monkeypatch.setattr(sandbox, "RESERVE", 2**60)
+        with pytest.raises(sandbox.Disturbed, match="the machine ran short of memory"):
+            opened.run("import time; time.sleep(1)")
 
 
 def test_endless_loops_lose_their_own_cell_only(one: Sandbox) -> None:
@@ -245,6 +315,17 @@ def processes() -> str:
 def test_without_bubblewrap_nothing_is_graded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     with pytest.raises(InputError, match="no sandbox.*apt install bubblewrap"):
+        sandbox.require([])
+
+
+def test_a_bubblewrap_that_may_not_work_is_quoted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an ordinary user's on Ubuntu 24.04, or one in a container."""
+    (tmp_path / "bwrap").write_text("#!/bin/sh\necho 'uid map: denied' >&2; exit 1\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    with pytest.raises(InputError, match=r"may not make one here \(uid map: denied\)"):
         sandbox.require([])
 
 

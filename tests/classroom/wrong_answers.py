@@ -25,17 +25,16 @@ WRONG = [
 ]
 
 
-def groups() -> list[list[Wrong]]:
+def groups(assignment: str) -> list[list[Wrong]]:
     """Wrong answers that go into one notebook: to different cells, with other losses.
 
-    An error costs points once, so they do not mix; and PyTorch is loaded less often.
+    An error costs points once, so they do not mix, and fewer notebooks are run.
     """
     made: list[list[Wrong]] = []
-    for wrong in WRONG:
+    for wrong in [wrong for wrong in WRONG if wrong.assignment == assignment]:
         for group in made:
             alone = all(
                 wrong.cell != other.cell
-                and wrong.assignment == other.assignment
                 and not set(wrong.loses.split()) & set(other.loses.split())
                 for other in group
             )

@@ -12,7 +12,6 @@ import fcntl
 import hashlib
 import io
 import json
-import secrets
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -28,8 +27,9 @@ from nbformat.v4 import new_markdown_cell, new_notebook, new_output
 
 from classroom import course
 from classroom.handed import Handed, Unreadable
-from classroom.mend import harmless, mend, read_submission
-from classroom.sandbox import Limits, OutOfTime, Sandbox, Stopped
+from classroom.mend import mend, read_submission
+from classroom.running import execute, imports
+from classroom.sandbox import Disturbed, Limits, Sandbox, Stopped
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_folder, write_atomically
 
@@ -40,8 +40,6 @@ with warnings.catch_warnings():
     from sqlalchemy.exc import DatabaseError
 
 Say = Callable[[str], Any]
-# Its output shows whether that of the tests can be trusted.
-LAST_CELL = Path(__file__).with_name("last_cell.py").read_text("utf-8")
 COLUMNS = ("student", "assignment", "score", "of", "by_hand", "parts", "notes")
 
 
@@ -72,7 +70,7 @@ class Ran:
     notes: list[str]
     lost: list[str]  # answers graded by hand that were not found
     seconds: float = 0.0
-    late: bool = False  # a time limit was reached
+    late: bool = False  # others on this machine may be the reason for what it lost
 
 
 def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str]:
@@ -124,7 +122,7 @@ def grade(handed: Sequence[Handed], where: Course, say: Say = print) -> list[str
             pool.shutdown(cancel_futures=True)
             raise
     for one, digest in alone:
-        say(f"{one.assignment} {one.student}: out of time; once more, alone")
+        say(f"{one.assignment} {one.student}: ran short beside others; again, alone")
         try:
             finish(one, digest, task(one))
         except Exception as error:
@@ -203,9 +201,9 @@ def run(
     else:
         with Sandbox(where.limits, where.confined) as box:
             try:
-                stopped = execute(ready, box)
+                stopped = execute(ready, box, imports(release))
             except Stopped as reason:
-                stopped, late = str(reason), isinstance(reason, OutOfTime)
+                stopped, late = str(reason), isinstance(reason, Disturbed)
         if stopped:
             notes.append(f"The notebook was stopped: {stopped}.")
     for cell in ready.cells:
@@ -220,30 +218,6 @@ def run(
         title = "**Notes by the grader**"
         ready.cells.insert(0, new_markdown_cell(f"{title}\n\n{text}", id="notes"))
     return Ran(ready, notes, lost, round(time.monotonic() - began, 2), late)
-
-
-def execute(notebook: NotebookNode, box: Sandbox) -> str | None:
-    """Run the cells in order; gives the reason if their results cannot be trusted.
-
-    Raises:
-      Stopped: they could not be run to the end.
-    """
-    for cell in notebook.cells:
-        if cell.source.startswith("handin.check("):
-            cell.metadata["ran"] = True  # it is about the file, which is not there
-        elif cell.cell_type == "code":
-            cell.outputs = [new_output(**output) for output in box.run(cell.source)]
-            cell.metadata["ran"] = True
-    word = secrets.token_hex(8)
-    last = box.run(LAST_CELL.replace("a word that nobody can know before", word))
-    said = [output.get("evalue", "") for output in last]
-    if word not in said:
-        for cell in notebook.cells:
-            cell.metadata.pop("ran", None)
-        changed = " ".join(text for text in said if text.startswith("changed: "))
-        what = f" ({harmless(changed[:100])})" if changed else ""
-        return f"its code changes how tests work{what}, so no test can be trusted"
-    return None
 
 
 def failure(name: str, text: str) -> NotebookNode:

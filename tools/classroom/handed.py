@@ -19,6 +19,8 @@ from pathlib import Path, PurePosixPath
 from gaea_mini.errors import InputError
 
 SIZE_LIMIT = 20_000_000  # bytes of one notebook
+MOST_MEMBERS = 5000  # notebooks in a zip, which may be that of a whole class
+NAME_LIMIT = 160  # bytes of a student's name: it becomes that of files and folders
 # What a zip that is damaged, encrypted or strange leads to.
 NO_ZIP = (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError)
 
@@ -97,6 +99,11 @@ def find(folder: Path, assignments: Iterable[str]) -> tuple[list[Handed], list[s
             continue
         if not members:
             problems.append(f"{'/'.join(parts)}: there is no notebook in this zip")
+        if len(members) > MOST_MEMBERS:
+            problems.append(
+                f"{'/'.join(parts)}: more than {MOST_MEMBERS} notebooks in this zip"
+            )
+            continue
         for member in members:
             inner = PurePosixPath(member).parts
             shown = "/".join([*parts, *inner])
@@ -119,16 +126,27 @@ def find(folder: Path, assignments: Iterable[str]) -> tuple[list[Handed], list[s
             found.setdefault((student, name), []).append((shown, one))
     for (student, _), handed in found.items():
         if len(handed) > 1:
-            both = " and ".join(shown for shown, _ in handed)
+            both = " and ".join(shown for shown, _ in handed[:2])
+            more = f" and {len(handed) - 2} more" if len(handed) > 2 else ""
             problems.append(
-                f"{student}: {both} are handed in; keep one, or if these are two "
+                f"{student}: {both}{more} are handed in; keep one, or if these are two "
                 "students give their folders other names"
             )
     problems += [f"{name}: there is no notebook in it" for name in empty - seen]
     if not found and not problems:
         raise InputError(f"SUBMISSIONS {folder}: there is no .ipynb file in it")
     clear = [handed[0][1] for handed in found.values() if len(handed) == 1]
-    return sorted(clear, key=lambda h: (h.assignment, h.student)), sorted(problems)
+    ordered = sorted(clear, key=lambda h: (h.assignment, h.student))
+    return ordered, sorted(map(printable, problems))
+
+
+def printable(text: str) -> str:
+    """A text that a terminal shows and does not obey.
+
+    >>> printable("anna\\x1b[2J")
+    'anna?[2J'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
 def hidden(parts: Sequence[str]) -> bool:
@@ -144,7 +162,7 @@ def hidden(parts: Sequence[str]) -> bool:
 
 def notebooks(path: Path) -> list[str]:
     """The names of the notebooks in a zip; of a notebook itself one empty name."""
-    if path.suffix.lower() != ".zip" or path.is_symlink():
+    if path.suffix.lower() != ".zip" or path.is_symlink() or not path.is_file():
         return [""]
     with zipfile.ZipFile(path) as pack:
         return [
@@ -168,4 +186,5 @@ def owner(part: str, assignment: str) -> str:
     text = re.sub(re.escape(assignment), " ", text, flags=re.IGNORECASE)
     text = re.sub(r"_\d+_assignsubmission_file_?$", "", text)  # Moodle's
     text = re.sub(r"^copy of\b|\(\d+\)\s*$", " ", text.strip(), flags=re.IGNORECASE)
-    return re.sub(r"[^\w@.-]+", "_", text).strip("_.-")[:80]
+    text = re.sub(r"[^\w@.-]+", "_", text).strip("_.-@")
+    return text.encode()[:NAME_LIMIT].decode(errors="ignore")

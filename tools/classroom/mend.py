@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
-import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
@@ -22,7 +22,15 @@ from gaea_mini.handin import faults, name_of
 # long text that can take hours.
 MOST_CELLS = 1000
 MOST_CODE = 500_000  # characters in all cells
+MOST_LINE = 10_000  # characters of one line of code
 MOST_WORDS = 20_000  # characters of one text
+# What no answer needs, and what code that lies to its tests is made of.
+TRICKS = re.compile(
+    r"__(?:eq|bool|lt|le|array_function|array_ufunc|torch_function|globals|code|closure"
+    r"|subclasses)__|\b_getframe\b|\bcurrentframe\b|\bget_ipython\b|\bsettrace\b"
+    r"|\bsetprofile\b|\bget_objects\b|\bget_referrers\b|\bctypes\b|\bbuiltins\b"
+    r"|\bsys\.modules\b|\bos\.fork\b|\bos\.write\b"
+)
 
 
 def read_submission(content: bytes) -> NotebookNode:
@@ -31,29 +39,34 @@ def read_submission(content: bytes) -> NotebookNode:
     Raises:
       Unreadable: it is not one.
     """
+    large = f"it has more than {MOST_CELLS} cells, or {MOST_CODE} characters in them"
     try:
         raw = json.loads(content)
-        notebook = nbformat.convert(nbformat.from_dict(raw), 4)
-        cells = [
-            (cell.cell_type, _text(cell), cell.metadata) for cell in notebook.cells
-        ]
-    except Exception:  # nbformat raises whatever a strange file leads to
+        if "cells" not in raw:  # format 3
+            raw = {"cells": [c for sheet in raw["worksheets"] for c in sheet["cells"]]}
+        if len(raw["cells"]) > MOST_CELLS:
+            raise Unreadable(large)
+        # Only this much of it: the rest can be 20 MB of anything.
+        cells = [(c["cell_type"], _text(c), name_of(c)) for c in raw["cells"]]
+    except Unreadable:
+        raise
+    except Exception:  # whatever a strange file leads to
         raise Unreadable(
             "the file is not a notebook; hand in the .ipynb file"
         ) from None
-    if len(cells) > MOST_CELLS or sum(len(text) for _, text, _ in cells) > MOST_CODE:
-        raise Unreadable(
-            f"it has more than {MOST_CELLS} cells, or {MOST_CODE} characters in them"
-        )
+    if sum(len(text) for _, text, _ in cells) > MOST_CODE:
+        raise Unreadable(large)
+    codes = [text for kind, text, _ in cells if kind == "code"]
+    if any(len(line) > MOST_LINE for text in codes for line in text.splitlines()):
+        raise Unreadable(f"a line of code has more than {MOST_LINE} characters")
     made = new_notebook()
-    for kind, text, metadata in cells:
+    for kind, text, name in cells:
         new = new_code_cell if kind == "code" else new_markdown_cell
         if kind != "code":
             text = harmless(text)
             if len(text) > MOST_WORDS:
                 text = f"{text[:MOST_WORDS]}\n\n(The rest of this text was cut off.)"
         made.cells.append(new(text))
-        name = name_of({"metadata": metadata})
         if name:
             made.cells[-1].metadata["nbgrader"] = {"grade_id": name}
     return made
@@ -71,8 +84,9 @@ def harmless(text: str) -> str:
     return re.sub(r"(?i)\b(javascript|vbscript|data)(?=[\s\\]*:)", r"\1 ", text)
 
 
-def _text(cell: NotebookNode) -> str:
-    text = cell.source if isinstance(cell.source, str) else "".join(cell.source)
+def _text(cell: dict[str, Any]) -> str:
+    text = cell["source"] if "source" in cell else cell["input"]  # so in format 3
+    text = text if isinstance(text, str) else "".join(text)
     return text.encode("utf-8", "replace").decode()  # JSON can hold half a letter
 
 
@@ -122,6 +136,12 @@ def mend(
             f"Missing: {', '.join(missing)}. Missing tests were put back. Next time "
             "keep every cell of the assignment."
         )
+    used = {trick for cell in ready.cells for trick in tricks(cell)}
+    if used:
+        notes.append(
+            f"The code uses {', '.join(sorted(used))}, which no answer needs. A person "
+            "looks at it."
+        )
     lost = []
     for name in missing:
         marks = given[name].metadata.nbgrader
@@ -135,6 +155,13 @@ def mend(
     for number, cell in enumerate(ready.cells):
         cell.id = f"cell-{number}"
     return ready, notes, lost
+
+
+def tricks(cell: NotebookNode) -> list[str]:
+    """What a student's own cell uses that no answer needs."""
+    marks = cell.metadata.get("nbgrader", {})
+    own = cell.cell_type == "code" and not marks.get("grade")
+    return TRICKS.findall(cell.source) if own else []
 
 
 def _new(kind: str, text: str) -> NotebookNode:

@@ -2,9 +2,9 @@
 
 bubblewrap gives the process a file system of its own: the system's programs, this
 Python with its packages, and ``gaea_mini``, all read-only, and a small /tmp. It has no
-network, no environment of ours, and no process of ours in sight. Cells go in over a
-pipe one by one, so the notebook with its hidden tests is on no file that the process
-could open.
+network, no environment of ours, and no process of ours in sight. What these walls leave
+open, ``calls`` closes. Cells go in over a pipe one by one, so the notebook with its
+hidden tests is on no file that the process could open.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import re
 import secrets
 import select
 import shutil
@@ -29,6 +30,7 @@ from typing import Any
 import psutil
 
 import gaea_mini
+from classroom import calls
 from gaea_mini.errors import InputError
 
 INSIDE = Path(__file__).with_name("inside.py")
@@ -36,6 +38,9 @@ PACKAGE = Path(gaea_mini.__file__).parent
 MB = 2**20
 GRACE = 5.0  # seconds between the end of a cell's time and the end of the process
 OUTPUT_LIMIT = 16 * MB  # of all cells together
+# What a cell sends if nobody meddles with ``inside``: outputs, and letters of each.
+MOST_OUTPUTS, MOST_TEXT, MOST_PICTURE = 52, 60_000, 1_000_000
+RESERVE = 256 * MB  # with less than this the machine itself runs short of memory
 # Users of the sandboxes of a grader that is root: each sandbox has its own, because the
 # number of processes is counted for a user, and those of the one before may still be
 # ending. A container may know no number over 65,535.
@@ -67,8 +72,8 @@ class Stopped(Exception):
     """The process is gone; the message says why, for the student."""
 
 
-class OutOfTime(Stopped):
-    """It was too slow, for which another process on this machine may be the reason."""
+class Disturbed(Stopped):
+    """It was too slow, or memory ran short: others on the machine may be the reason."""
 
 
 class Sandbox:
@@ -112,18 +117,42 @@ class Sandbox:
             "OPENBLAS_NUM_THREADS": "1",
         }
         command = [sys.executable, inside, json.dumps(told)]
+        filters = self._filter() if self.confined else []
         if self.confined:
-            command = [*walls(self.limits), *variables(seen), "--", *command]
-        self.process = subprocess.Popen(
-            command,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env={} if self.confined else seen,
-            cwd=self.folder.name,
-            start_new_session=True,
-        )
+            kept = ["--seccomp", str(filters[0])] if filters else []
+            command = [
+                *walls(self.limits),
+                *kept,
+                *variables(seen),
+                "--",
+                *command,
+            ]
+        try:
+            self.process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={} if self.confined else seen,
+                cwd=self.folder.name,
+                start_new_session=True,
+                pass_fds=filters,
+            )
+        finally:
+            for file in filters:
+                os.close(file)
         return self
+
+    @staticmethod
+    def _filter() -> list[int]:
+        """A pipe with the filter of system calls in it; empty if there is none."""
+        program = calls.program()
+        if program is None:
+            return []
+        out, into = os.pipe()
+        os.write(into, program)  # far less than a pipe holds
+        os.close(into)
+        return [out]
 
     def __exit__(
         self,
@@ -159,7 +188,7 @@ class Sandbox:
         left = self.began + self.limits.notebook - time.monotonic()
         if left <= 0:
             self.stop()
-            raise OutOfTime(
+            raise Disturbed(
                 f"the {self.limits.notebook:g} seconds for the notebook are used up"
             )
         seconds = min(self.limits.cell, left)
@@ -171,8 +200,8 @@ class Sandbox:
             told = json.loads(answer)
             if told["word"] != word:
                 raise ValueError
-            return [checked(output) for output in told["outputs"]]
-        except (ValueError, KeyError, TypeError, RecursionError):
+            return [checked(output) for output in told["outputs"][:MOST_OUTPUTS]]
+        except (ValueError, LookupError, TypeError, RecursionError):
             self.stop()
             raise Stopped("its code wrote into the grader's own pipe") from None
 
@@ -188,7 +217,7 @@ class Sandbox:
         while b"\n" not in self.buffer:
             if time.monotonic() > end:
                 self.stop()
-                raise OutOfTime("the cell did not end in time and could not be stopped")
+                raise Disturbed("the cell did not end in time and could not be stopped")
             self._watch()
             if not select.select([process.stdout], [], [], 0.1)[0]:
                 continue
@@ -224,6 +253,10 @@ class Sandbox:
         if memory > self.limits.memory * MB:
             self.stop()
             raise Stopped(f"more than {self.limits.memory} MiB of memory were used")
+        if psutil.virtual_memory().available < RESERVE:
+            # Not every memory is a process's; the machine would end one at random.
+            self.stop()
+            raise Disturbed("the machine ran short of memory")
 
     def _last_words(self) -> str:
         self.stop()
@@ -239,19 +272,21 @@ def checked(output: dict[str, Any]) -> dict[str, Any]:
     if kind == "stream":
         return {"output_type": kind, "name": "stdout", "text": clean(output["text"])}
     if kind == "error":
-        lines = [clean(line) for line in output["traceback"]]
         name, value = clean(output["ename"]), clean(output["evalue"])
         error = {"output_type": kind, "ename": name, "evalue": value}
-        return {**error, "traceback": lines}
-    shown = ("text/plain", "image/png")
-    given = output["data"]
-    data = {name: clean(given[name]) for name in shown if name in given}
+        return {**error, "traceback": [clean(output["traceback"][0])]}
+    given, data = output["data"], {}
+    if "text/plain" in given:
+        data["text/plain"] = clean(given["text/plain"])
+    picture = str(given.get("image/png", ""))
+    if len(picture) < MOST_PICTURE and re.fullmatch(r"[A-Za-z0-9+/=\s]+", picture):
+        data["image/png"] = picture
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
 def clean(text: object) -> str:
-    """A text that can be written to a file: JSON can hold half a letter."""
-    return str(text).encode("utf-8", "replace").decode()
+    """A text that can be written to a file: not endless, and without half a letter."""
+    return str(text)[:MOST_TEXT].encode("utf-8", "replace").decode()
 
 
 def variables(seen: dict[str, str]) -> list[str]:
@@ -309,13 +344,19 @@ def walls(limits: Limits) -> list[str]:
 def missing() -> str | None:
     """Why there is no sandbox on this machine, or None."""
     if shutil.which("bwrap") is None:
-        return "bubblewrap (bwrap) is not installed"
+        return (
+            "bubblewrap (bwrap) is not there; apt install bubblewrap, if this is Linux"
+        )
     try:
         with Sandbox(Limits(cell=30, notebook=60)) as box:
             answer = box.run("import threading\nthreading.Thread(target=int).start()")
     except (OSError, Stopped):
-        return "bubblewrap is installed but may not start a sandbox here"
-    return None if not answer else "the sandbox cannot run a cell"
+        told = subprocess.run(
+            [*walls(Limits()), "--", "true"], capture_output=True, text=True
+        ).stderr
+        why = " ".join(told.split())[:200] or "Python does not start in it"
+        return f"bubblewrap may not make one here ({why}); see the instructor guide"
+    return None if not answer else "it cannot run a cell"
 
 
 def require(hidden: Sequence[Path]) -> None:
@@ -327,8 +368,7 @@ def require(hidden: Sequence[Path]) -> None:
     reason = missing()
     if reason:
         raise InputError(
-            f"no sandbox: {reason}; install bubblewrap (Debian: apt install "
-            "bubblewrap), or, on a machine that may be lost, say --no-sandbox"
+            f"no sandbox: {reason}. On a machine that may be lost: ARGS=--no-sandbox"
         )
     for place in hidden:
         for open_to in shown():
