@@ -67,19 +67,23 @@ def found(tmp_path_factory):
 def test_two_processes_are_one_with_the_same_batches(found, name):
     """The same pictures, crops, samples and steps: equal to rounding, 1e-4.
 
+    The second order divides a difference of two gradients by a small number, and the
+    rounding with it: 1e-2, where whole batch norms change theta by a third.
+
     The one process sees whole batches; its batch norms standardise their halves apart,
     because those of two processes do.
     """
     one, two = found["parts", 1][name, 0], found["plain", 2][name, 0]
+    near = 1e-2 if name == "second order" else 1e-4
     for a, b in zip(one["kept"], two["kept"], strict=True):
-        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+        assert torch.allclose(a, b, rtol=near, atol=near)
     runs = one["run"], two["run"]
     for series in ("theta", "loss_w", "loss_theta", "accuracy_supernet"):
         a, b = (np.array(run[series][1:], float) for run in runs)
-        assert np.allclose(a, b, rtol=1e-4, atol=1e-4), series
+        assert np.allclose(a, b, rtol=near, atol=near), series
     assert runs[0]["theta"][0] != runs[0]["theta"][-1], "theta never moved"
     other = found["plain", 1][name, 0]["run"]
-    assert not np.allclose(runs[1]["theta"], other["theta"], rtol=1e-4, atol=1e-4)
+    assert not np.allclose(runs[1]["theta"], other["theta"], rtol=near, atol=near)
 
 
 @pytest.mark.slow
