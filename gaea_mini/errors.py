@@ -3,6 +3,7 @@
 from typing import Any
 
 LARGEST = 1e38  # float32 goes no further
+MOST_CELLS = 100  # a stage: five times the deepest network that was published
 
 
 class InputError(ValueError):
@@ -43,6 +44,13 @@ def require_whole(name: str, value: Any, least: int = 1) -> None:
         raise InputError(
             f"{name} is {value!r}; it must be {least} or more, a whole number"
         )
+
+
+def require_cells(cells: int) -> None:
+    """Refuse what is surely a slip of the hand, before hours go into building it."""
+    require_whole("cells", cells)
+    if cells > MOST_CELLS:
+        raise InputError(f"cells is {cells}; take {MOST_CELLS} a stage or fewer")
 
 
 def excerpt(given: object, most: int = 60) -> str:

@@ -22,6 +22,7 @@ from gaea_mini.data import Pictures
 from gaea_mini.evaluate import TrainingRecipe
 from gaea_mini.evaluate import state as alone
 from gaea_mini.search import Budget, ControllerSample, Method, UniformSample
+from gaea_mini.search.curvature import dominant_eigenvalue
 from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
@@ -108,6 +109,7 @@ def of_search(
     speed: Speed = EXACT,
     ranks: Ranks = ALONE,
     before_steps: Callable[[float, float | None], Any] | None = None,
+    curvature: bool = False,
 ) -> Forecast:
     """Forecast of ``search`` with these arguments.
 
@@ -115,7 +117,7 @@ def of_search(
     What was built for the measurement is gone when this returns.
 
     Args:
-      space, data, method, budget, device, speed, ranks: as for ``search``.
+      space, data, method, budget, device, speed, ranks, curvature: as for ``search``.
       before_steps: called with the memory needed and free, MiB, before anything is put
         on the device; it may raise.
     """
@@ -137,6 +139,10 @@ def of_search(
     looks = 2 * count * look / ranks.count
     if isinstance(method.relaxation, UniformSample | ControllerSample):
         looks += method.relaxation.candidates * budget.batch * look
+    if curvature:
+        began = _now(where)
+        dominant_eigenvalue(state)
+        looks += _now(where) - began
     steps = min(len(state.theta_batches), len(state.weight_batches))
     return Forecast(step, steps, budget.epochs, looks, need, free, name_of(where))
 

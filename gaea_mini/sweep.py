@@ -7,7 +7,7 @@ takes over from a lost one goes on from there; elsewhere it starts anew.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,18 @@ from typing import Any
 from gaea_mini.data import load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.workers import workers
+from gaea_mini.forecast import Forecast, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, keeper, method, search
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.loop import describe
+from gaea_mini.search.precision import device_named
+from gaea_mini.search.speed import Speed
 from gaea_mini.supernet import space
+
+# Given a forecast of one search of each arm, and the searches to come; it may raise.
+Ask = Callable[[dict[str, Forecast], list["Point"]], Any]
+# Given the memory needed and free, MiB, before a forecast's steps; it may raise.
+Fits = Callable[[float, float | None], Any]
 
 
 @dataclass(frozen=True)
@@ -29,8 +37,10 @@ class Point:
       space, method, objective, seed: by name.
       lr: step of theta; None takes the method's own.
       data: pictures, as ``gaea_mini.data.load`` takes them.
-      preset: size of the search.
+      preset: size of the search; "gpu" is "gpu-darts" on the space darts.
       epochs: in place of the preset's.
+      warm_up: part of the epochs in which theta rests; None takes the method's own.
+      precision, compile: as of ``search``.
     """
 
     space: str
@@ -41,6 +51,9 @@ class Point:
     data: str = "fashion"
     preset: str = "tiny"
     epochs: int | None = None
+    warm_up: float | None = None
+    precision: str = "float32"
+    compile: bool = False
 
     @property
     def arm(self) -> str:
@@ -71,19 +84,29 @@ class Point:
             raise InputError(
                 f"no objective {self.objective!r}; there are {', '.join(OBJECTIVES)}"
             )
-        budget = PRESETS[self.preset]
+        full = self.preset == "gpu" and self.space == "darts"
+        budget = PRESETS["gpu-darts" if full else self.preset]
         if self.epochs is not None:
             budget = replace(budget, epochs=self.epochs)
         bilevel = self.objective == Bilevel.name  # each method's own
         objective = None if bilevel else OBJECTIVES[self.objective]()
         where = space(self.space)
+        chosen = method(self.method, self.lr, objective)
+        if self.warm_up is not None:
+            chosen = replace(chosen, warm_up=self.warm_up)
+        self.speed.check(chosen, "fast")
         return (
             where.without(*where.left_out),
             load(self.data, budget.size, budget.pictures),
-            method(self.method, self.lr, objective),
+            chosen,
             budget,
             self.seed,
         )
+
+    @property
+    def speed(self) -> Speed:
+        """How it is computed."""
+        return Speed(self.precision, self.compile)
 
 
 def sweep(
@@ -93,6 +116,8 @@ def sweep(
     scheduler: str | None = None,
     device: str = "cpu",
     table: Any = None,
+    ask: Ask | None = None,
+    fits: Fits | None = None,
 ) -> Iterator[tuple[Point, Run]]:
     """Search every point that has no record yet; yields each with its record.
 
@@ -105,18 +130,24 @@ def sweep(
       scheduler: address of a Dask scheduler whose workers search instead.
       device: of every search.
       table: of NAS-Bench-201; then its records have the true accuracy too.
+      ask: called before the first search, if one of those to come may be long, with a
+        forecast of one search of each arm, measured by a worker.
+      fits: called there with the memory needed and free, before the measured steps.
 
     Raises:
       InputError: a point that cannot be searched, a record of another search in its
         place, or a worker that was killed. Records that are done stay.
     """
-    missing = []
+    missing, long, begun = [], False, False
     for point in points:
-        config = describe(*point.arguments())  # refuses it before any search
+        where, data, chosen, budget, seed = point.arguments()  # refused here already
+        config = describe(where, data, chosen, budget, seed, speed=point.speed)
         config = json.loads(json.dumps(config))  # as a record has it
         file = folder / f"{point.name}.json"
         if not file.exists():
             missing.append(point)
+            long |= not is_small(budget, len(data.x))
+            begun |= file.with_suffix(".pt").exists()
             continue
         run = Run.load(file)
         checkpoints.require_same(f"record {file}", run.config, config)
@@ -124,6 +155,11 @@ def sweep(
     done = len(points) - len(missing)
     try:
         with workers(scheduler, jobs) as run_all:
+            # What goes on has been through this.
+            if ask is not None and long and not begun and not done:
+                one_each = {point.arm: point for point in missing}.values()
+                asked = [(point, device, fits) for point in one_each]
+                ask(dict(run_all(forecast_point, asked)), missing)
             given = [(point, str(folder.resolve()), device) for point in missing]
             for point, record in run_all(search_point, given):
                 run = Run.from_dict(record)
@@ -140,6 +176,23 @@ def sweep(
         ) from None
 
 
+def forecast_point(
+    point: Point, device: str, fits: Fits | None
+) -> tuple[str, Forecast]:
+    """What a search of an arm will cost where a worker runs, with one thread."""
+    import torch
+
+    torch.set_num_threads(1)
+    try:
+        device_named(device)
+        where, data, chosen, budget, _ = point.arguments()
+        sizes = (where, data, chosen, budget, device, point.speed)
+        found = of_search(*sizes, before_steps=fits)
+    except InputError as error:
+        raise InputError(f"{point.arm}: {error}") from None
+    return point.arm, found
+
+
 def search_point(
     point: Point, folder: str, device: str
 ) -> tuple[Point, dict[str, Any]]:
@@ -152,6 +205,7 @@ def search_point(
     try:
         where, data, chosen, budget, seed = point.arguments()
         options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
+        options |= {"precision": point.precision, "compile": point.compile}
         *_, run = search(where, data, chosen, budget, seed, device, **options)
     except InputError as error:
         raise InputError(f"{point.name}: {error}") from None

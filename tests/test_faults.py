@@ -153,14 +153,13 @@ def test_a_page_that_does_not_fit_keeps_the_page_before(tmp_path):
 
 
 @pytest.mark.slow
-def test_stopping_with_ctrl_c_leaves_a_checkpoint_that_is_whole(tmp_path, capsys):
-    file = tmp_path / "c.pt"
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_stopped_it_leaves_record_and_checkpoint(number, tmp_path, capsys):
+    file, out = tmp_path / "c.pt", tmp_path / "run.json"
     # Long enough not to be over before the signal arrives.
     endless = (*SMALL, "--epochs", "5000", "--seed", "4")
     process = command(
-        *endless,
-        "--checkpoint",
-        file,
+        *(*endless, "--checkpoint", file, "--out", out),
         start_new_session=True,
         # A shell starts its background jobs deaf to Ctrl-C, and children inherit that.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -169,11 +168,13 @@ def test_stopping_with_ctrl_c_leaves_a_checkpoint_that_is_whole(tmp_path, capsys
     while not file.exists():
         assert process.poll() is None and time.monotonic() < deadline
         time.sleep(0.001)
-    process.send_signal(signal.SIGINT)
-    _, err = process.communicate()
+    process.send_signal(number)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert errors(err)[-1] == "gaea_mini: stopped" and "Traceback" not in err
-    assert {path.name for path in tmp_path.iterdir()} <= {"c.pt", "c.pt.before"}
+    names = {path.name for path in tmp_path.iterdir()}
+    assert "run.json" in names <= {"c.pt", "c.pt.before", "run.json"}
+    assert f"the record of the first {Run.load(out).epoch} epochs is in {out}" in err
     assert main([*endless, "--seed", "5", "--checkpoint", str(file)]) == 2
     err = capsys.readouterr().err
     assert "seed 4 there, 5 here" in err, "the checkpoint can be read"

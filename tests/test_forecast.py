@@ -83,6 +83,19 @@ def test_a_forecast_counts_steps_and_what_is_measured_after_an_epoch():
     assert forecast.of_search(COMPACT, pictures(), single, BUDGET, "cpu").steps == 5
 
 
+def test_a_forecast_counts_the_curvature_that_was_asked_for(monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
+
+    def eigenvalue(state):
+        clock[0] += 7
+
+    monkeypatch.setattr(forecast, "dominant_eigenvalue", eigenvalue)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET, "cpu")
+    found = [forecast.of_search(*what, curvature=on).looks for on in (False, True)]
+    assert found == [0.0, 7.0]
+
+
 def test_the_step_is_timed_without_the_first(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(forecast, "_now", lambda where: clock[0])

@@ -1,5 +1,6 @@
 """Many searches: resumable, one record each, on processes and on a Dask cluster."""
 
+import io
 import os
 import signal
 import subprocess
@@ -10,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from gaea_mini.cli import main
+from gaea_mini import forecast
+from gaea_mini.cli import build_parser, full, main
+from gaea_mini.cli.sweep import points_of
 from gaea_mini.errors import InputError
-from gaea_mini.search import Run, search
+from gaea_mini.search import PRESETS, Run, search
 from gaea_mini.sweep import Point, search_point, sweep
 
 ROOT = str(Path(__file__).resolve().parent.parent)
@@ -107,6 +110,10 @@ def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
         (["--objectives", "trilevel"], "no objective 'trilevel'"),
         (["--preset", "huge"], "no preset 'huge'"),
         (["--jobs", "0"], "--jobs is 0"),
+        (["--data", ""], "argument --data: it is empty"),
+        (["--out", ""], "argument --out: it is empty; name a folder"),
+        (["--warm-up", "2"], "warm_up is 2.0; it must be in"),
+        (["--precision", "half"], "no precision 'half'"),
         (["--scheduler", "tcp://127.0.0.1:1"], "no Dask scheduler at 'tcp://127.0.0.1"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -123,6 +130,109 @@ def test_bad_input_is_one_line(tmp_path, capsys, monkeypatch, arguments, says):
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("gaea_mini: ") and says in line
     assert not list(tmp_path.rglob("*.json"))
+
+
+# before a long one --------------------------------------------------------------------
+
+
+@pytest.fixture
+def long_ones(monkeypatch):
+    """Every search counts as long, and what is asked is answered from a list."""
+    given = in_this_process(monkeypatch)
+    monkeypatch.setattr("gaea_mini.sweep.is_small", lambda budget, pictures: False)
+    monkeypatch.setattr(full, "LONG", 0)
+
+    def sit_down(text):
+        chair = io.StringIO(text)
+        chair.isatty = lambda: True
+        monkeypatch.setattr(sys, "stdin", chair)
+        return given
+
+    return sit_down
+
+
+WIDE = "sweep --methods darts gaea-darts --seeds 0-1 --epochs 1 --jobs 2".split()
+
+
+def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
+    long_ones, tmp_path, capsys
+):
+    given = long_ones("n\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 2
+    *forecasts, whole, answer = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[1] for line in forecasts] == [
+        "compact-darts-bilevel",
+        "compact-gaea-darts-bilevel",
+    ]
+    assert all("measured on 3 steps" in line and "MiB" in line for line in forecasts)
+    assert whole.startswith("gaea_mini: 4 searches, ") and "with 2 at a time" in whole
+    assert answer.startswith("Go on? [Y/n] gaea_mini: not begun; nothing was written")
+    assert len(given) == 2 and list(tmp_path.iterdir()) == []
+
+    long_ones("y\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    assert len(list(tmp_path.glob("*.json"))) == 4
+    # What was begun was asked about before: nobody answers now.
+    next(tmp_path.glob("*.json")).unlink()
+    long_ones("n\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 0
+
+
+def test_of_several_at_a_time_all_must_fit_into_memory(
+    long_ones, tmp_path, capsys, monkeypatch
+):
+    long_ones("y\n")
+    needs = []
+    for arm in ("darts", "gaea-darts"):
+        point = Point("compact", arm, "bilevel", 0, epochs=1)
+        needs.append(forecast.memory_of_search(*point.arguments()[:-1]))
+    room = 1.5 * max(needs)
+    monkeypatch.setattr(forecast, "free_mb", lambda where: room)
+    assert main([*WIDE, "--out", str(tmp_path)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "give fewer --jobs" in line and "compact-darts-bilevel: " in line
+    assert list(tmp_path.iterdir()) == []
+    assert main([*WIDE, "--jobs", "1", "--out", str(tmp_path)]) == 0
+
+
+def test_the_preset_gpu_is_that_of_search(few_pictures):
+    def points(*arguments):
+        options = build_parser().parse_args(["sweep", "--out", "x", *arguments])
+        return points_of(options)
+
+    (point,) = points("--preset", "gpu", "--seeds", "0")
+    assert (point.space, point.method) == ("nasbench201", "gaea-darts")
+    assert (point.data, point.preset) == ("cifar10", "gpu")
+    wide = ("--preset", "gpu", "--spaces", "darts", "nasbench201", "--warm-up", "0.2")
+    found = points(*wide, "--methods", "gaea-pc-darts", "--data", few_pictures)
+    by_space = {point.space: point.arguments() for point in found}
+    assert by_space["darts"][3] == PRESETS["gpu-darts"]
+    assert by_space["nasbench201"][3] == PRESETS["gpu"]
+    assert by_space["darts"][2].warm_up == 0.2
+    assert points("--preset", "gpu-darts")[0].space == "darts"
+    (point,) = points("--seeds", "7")
+    assert point == Point("compact", "gaea-darts", "bilevel", 7)
+
+
+def test_precision_reaches_the_search_and_its_record(tmp_path, monkeypatch):
+    in_this_process(monkeypatch)
+    half = replace(POINTS[0], precision="bfloat16")
+    (_, run), *_ = sweep([half], tmp_path)
+    assert run.config["precision"] == "bfloat16"
+    *_, same = search(*half.arguments(), precision="bfloat16")
+    assert run.theta == same.theta
+    # Another precision is another search, also where a record lies already.
+    with pytest.raises(InputError, match="precision bfloat16 there, not here"):
+        list(sweep(POINTS[:1], tmp_path))
+    for wrong, says in (
+        (replace(half, method="darts-2nd"), "take float32"),
+        (replace(half, method="gdas", compile=True), "compiled anew"),
+    ):
+        with pytest.raises(InputError, match=says):
+            list(sweep([wrong], tmp_path))
+
+
+# real processes ----------------------------------------------------------------------
 
 
 @pytest.mark.slow
@@ -171,3 +281,33 @@ def test_a_killed_sweep_goes_on(tmp_path):
     assert process.returncode == 0, err
     assert len(list(tmp_path.glob("*.json"))) == 4
     assert all(path.stat().st_mtime_ns == when for path, when in done.items())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs /proc")
+def test_a_worker_process_that_is_killed_is_one_line_and_the_sweep_goes_on(tmp_path):
+    options = ("--seeds", "0-2", "--epochs", "12", "--jobs", "2")
+    process = start(tmp_path, *options)
+    deadline = time.monotonic() + 300
+    while not list(tmp_path.glob("*.pt")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.01)
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text()
+    workers = [
+        int(child)
+        for child in children.split()
+        if b"popen_loky" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]
+    os.kill(workers[0], signal.SIGKILL)
+    _, err = process.communicate(timeout=500)
+    assert process.returncode == 2
+    done = len(list(tmp_path.glob("*.json")))
+    (line,) = [text for text in err.splitlines() if text.startswith("gaea_mini: ")]
+    assert "a worker process was killed" in line and f"{done} of 3 records" in line
+    assert done < 3
+    process = start(tmp_path, *options)
+    _, err = process.communicate(timeout=500)
+    assert process.returncode == 0, err
+    point = Point("compact", "gaea-darts", "bilevel", 2, epochs=12)
+    *_, run = search(*point.arguments())
+    assert Run.load(tmp_path / f"{point.name}.json").theta == run.theta

@@ -127,6 +127,12 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="write nothing")
     parser.add_argument("--format", action="store_true", help="lay out the .md first")
     options = parser.parse_args()
+    config = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+    try:
+        gaea_start.long_cell(*gaea_start.repository(config))
+    except ValueError as error:
+        print(error, file=sys.stderr)
+        return 2
     status = 0
     for source in chapters():
         name = source.relative_to(ROOT)

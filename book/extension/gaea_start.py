@@ -50,6 +50,12 @@ def long_cell(url: str, branch: str) -> str:
     for text in (url, branch):
         if re.search(r"[\s\"\\]", text):
             raise ValueError(f"repository in _config.yml: {text!r} is no address")
+    if url and ("://" not in url or url.endswith(".git")):
+        # Links to pages are made of it too.
+        raise ValueError(
+            f"repository in _config.yml: {url!r} is no address of pages; write it as "
+            "https://github.com/OWNER/NAME"
+        )
     return code.replace(UNSET, f'REPOSITORY = "{url}"\nBRANCH = "{branch}"\n')
 
 

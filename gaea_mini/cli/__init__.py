@@ -132,7 +132,7 @@ def _add_kitchen(parser: Any) -> None:
     add = parser.add_argument
     add(
         "--cifar10",
-        default=os.environ.get("GAEA_MINI_CIFAR10", "cifar10"),
+        default=os.environ.get("GAEA_MINI_CIFAR10") or "cifar10",
         help="CIFAR-10 for what needs it: a .npz, or torchvision's",
     )
     add("--jobs", type=int, default=os.cpu_count(), help="searches at a time")

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 import time
 import warnings
@@ -104,6 +105,7 @@ def forecast_search(
     expected = forecast.of_search(
         *(where, data, chosen, budget, device, speed, ranks),
         partial(check_memory, yes=options.yes),
+        options.curvature,
     )
     ranks.first(lambda: ask(expected.seconds, str(expected), options.yes))
 
@@ -118,7 +120,12 @@ def precision_for(device: str) -> str:
     return "bfloat16" if major >= 8 else "float16"
 
 
-def check_memory(need: float, free: float | None, yes: bool) -> None:
+def check_memory(
+    need: float,
+    free: float | None,
+    yes: bool,
+    smaller: str = "a smaller --batch or --channels",
+) -> None:
     """Before anything is put on the device: is there room?
 
     Raises:
@@ -128,10 +135,7 @@ def check_memory(need: float, free: float | None, yes: bool) -> None:
         return
     told = f"this needs about {need:,.0f} MiB of memory, and {free:,.0f} MiB are free"
     if need > free and not yes:
-        raise InputError(
-            f"{told}; give a smaller --batch or --channels, or --yes to try all the "
-            "same"
-        )
+        raise InputError(f"{told}; give {smaller}, or --yes to try all the same")
     print(f"gaea_mini: {told}", file=sys.stderr)
 
 
@@ -176,6 +180,20 @@ def notes() -> Iterator[None]:
 
         warnings.showwarning = show
         yield
+
+
+@contextmanager
+def stopped_by_sigterm() -> Iterator[None]:
+    """SIGTERM, as a cluster sends it, stops as Ctrl-C does: the record is written."""
+
+    def stop(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 class Steps:

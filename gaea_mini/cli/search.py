@@ -16,6 +16,7 @@ from gaea_mini.cli.full import (
     forecast_search,
     notes,
     speed_of,
+    stopped_by_sigterm,
     watch,
 )
 from gaea_mini.errors import InputError
@@ -41,6 +42,7 @@ def add_search(commands: Any) -> None:
     add = search.add_argument
     add(
         "--space",
+        type=given,
         help="search space; see 'spaces'. By default compact; with --preset gpu "
         "nasbench201",
     )
@@ -53,6 +55,7 @@ def add_search(commands: Any) -> None:
     )
     add(
         "--method",
+        type=given,
         help="method; see 'methods'. By default gaea-darts; with --preset gpu on the "
         "space darts gaea-pc-darts, with the warm-up of its paper",
     )
@@ -90,6 +93,7 @@ def add_search(commands: Any) -> None:
     )
     add(
         "--data",
+        type=given,
         help="'fashion' (shipped), 'cifar10', 'cifar100' or 'fashion-mnist' "
         "(torchvision), the path of a .npz, or a folder with the official files of "
         "CIFAR-10 or CIFAR-100. By default fashion; with --preset gpu cifar10",
@@ -149,7 +153,11 @@ def run_search(options: argparse.Namespace) -> None:
     """
     from gaea_mini.search.distributed import joined
 
-    with notes(), joined(device_there(options.device)) as (ranks, device):
+    with (
+        notes(),
+        stopped_by_sigterm(),
+        joined(device_there(options.device)) as (ranks, device),
+    ):
         _search(options, ranks, device)
 
 
@@ -301,6 +309,13 @@ def device_there(name: str) -> str:
     return str(device_named(name))
 
 
+def given(text: str) -> str:
+    """A word, for argparse; an empty one is a variable of the shell that is not set."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; leave it out or give one")
+    return text
+
+
 def a_file(text: str) -> Path:
     """The path of a file, for argparse; an empty one would be the working folder."""
     if not text:
@@ -308,11 +323,18 @@ def a_file(text: str) -> Path:
     return Path(text)
 
 
+def a_folder(text: str) -> Path:
+    """The path of a folder, for argparse; the working folder is named by a dot."""
+    if not text:
+        raise argparse.ArgumentTypeError("it is empty; name a folder")
+    return Path(text)
+
+
 def add_table(parser: argparse.ArgumentParser, required: bool) -> None:
-    default = os.environ.get("GAEA_MINI_NB201")
+    default = os.environ.get("GAEA_MINI_NB201") or None
     parser.add_argument(
         "--nb201",
-        type=Path,
+        type=a_file,
         default=default,
         required=required and default is None,
         metavar="FILE",

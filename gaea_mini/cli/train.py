@@ -2,9 +2,6 @@
 
 import argparse
 import os
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,9 +14,10 @@ from gaea_mini.cli.full import (
     check_memory,
     notes,
     precision_for,
+    stopped_by_sigterm,
     watch,
 )
-from gaea_mini.cli.search import HelpWithDefaults, a_file, device_there, save
+from gaea_mini.cli.search import HelpWithDefaults, a_file, device_there, given, save
 from gaea_mini.errors import InputError, excerpt, require_whole
 from gaea_mini.files import require_apart, require_writable
 
@@ -72,23 +70,26 @@ def add_train(commands: Any) -> None:
     add(
         "--run",
         dest="record",
-        type=Path,
+        type=a_file,
         metavar="FILE",
         help="instead: the last cell of the record of a search",
     )
     add(
         "--space",
+        type=given,
         help="search space of GENOTYPE; see 'spaces'. By default darts for a pair of "
         "cells, else nasbench201, which holds those of compact too",
     )
     add(
         "--recipe",
+        type=given,
         help="'nasbench201' (200 epochs), 'darts' (600 epochs, drop path 0.2) or "
         "'gaea-pc-darts' (drop path 0.3). By default gaea-pc-darts for what PC-DARTS "
         "or GAEA PC-DARTS found, darts for other cells of its space, else nasbench201",
     )
     add(
         "--data",
+        type=given,
         help="as for 'search'. By default fashion; with --preset gpu cifar10",
     )
     add(
@@ -131,7 +132,7 @@ def run_train(options: argparse.Namespace) -> None:
     """Train with a progress bar; write the record; say what the cell is worth."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise InputError("train is one process: start it without torchrun")
-    with notes(), _stopped_by_sigterm():
+    with notes(), stopped_by_sigterm():
         _train(options, device_there(options.device))
 
 
@@ -266,17 +267,3 @@ def _words(run: Any) -> str:
     """Of the last epoch, for the progress bar."""
     test = run.test[-1]
     return f"loss {run.loss[-1]:.3f}" + ("" if test is None else f", test {test:.2f} %")
-
-
-@contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM, as a cluster sends it, stops as Ctrl-C does: the record is written."""
-
-    def stop(*_: Any) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)

@@ -14,7 +14,7 @@ how many processes there were.
 """
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -142,6 +142,58 @@ class Ranks:
 ALONE = Ranks()
 
 
+def ranks_of(environment: Mapping[str, str]) -> Ranks:
+    """Which process torchrun made this one, by what it leaves in the environment.
+
+    Raises:
+      InputError: numbers that are none, or an address that is missing.
+    """
+    if "RANK" not in environment or environment.get("WORLD_SIZE", "1") == "1":
+        return ALONE
+    try:
+        rank, count, port = (
+            int(environment[name]) for name in ("RANK", "WORLD_SIZE", "MASTER_PORT")
+        )
+        good = 0 <= rank < count and 0 <= port < 2**16 and "MASTER_ADDR" in environment
+    except (KeyError, ValueError):
+        good = False
+    if not good:
+        raise InputError(
+            "RANK is set, but with WORLD_SIZE, MASTER_ADDR and MASTER_PORT it makes no "
+            "process of several: start all by torchrun, or unset RANK to be one alone"
+        )
+    return Ranks(rank, count)
+
+
+def own_device(device: str, local_rank: int, there: int) -> str:
+    """The device of this process: "cuda" becomes "cuda:LOCAL_RANK".
+
+    Args:
+      device: as asked for.
+      local_rank: number of this process on its machine.
+      there: CUDA devices on it.
+
+    Raises:
+      InputError: one device for all, or more processes than devices.
+
+    >>> own_device("cuda", 1, 2), own_device("cpu", 1, 0)
+    ('cuda:1', 'cpu')
+    """
+    if device == "cpu":
+        return device
+    if device != "cuda":
+        raise InputError(
+            f"several processes cannot share {device}: give --device cuda, and each "
+            "takes one of its own"
+        )
+    if local_rank >= there:
+        raise InputError(
+            f"process {local_rank} of this machine finds no device of its own; there "
+            f"are {there}; give --nproc-per-node {there}"
+        )
+    return f"cuda:{local_rank}"
+
+
 @contextmanager
 def joined(device: str) -> Iterator[tuple[Ranks, str]]:
     """Join the other processes if torchrun started this one.
@@ -149,15 +201,17 @@ def joined(device: str) -> Iterator[tuple[Ranks, str]]:
     Yields who this process is and its own device: "cuda" becomes "cuda:LOCAL_RANK".
 
     Raises:
+      InputError: an environment that torchrun does not make, or a device that cannot
+        be shared out.
       RankLostError: the others did not come.
     """
-    count = int(os.environ.get("WORLD_SIZE", "1"))
-    if "RANK" not in os.environ or count == 1:
+    ranks = ranks_of(os.environ)
+    if ranks.count == 1:
         yield ALONE, device
         return
-    ranks = Ranks(int(os.environ["RANK"]), count)
-    if device == "cuda":
-        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    device = own_device(device, local, torch.cuda.device_count())
+    if device != "cpu":
         torch.cuda.set_device(device)
     with _lost(ranks):
         backend = "gloo" if device == "cpu" else "nccl"

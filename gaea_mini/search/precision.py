@@ -38,6 +38,12 @@ def device_named(name: str) -> torch.device:
         raise InputError(f"device {name}: {reason}; take cpu or cuda") from None
 
 
+def require_precision(name: str) -> None:
+    """Refuse a precision that there is not."""
+    if name not in PRECISIONS:
+        raise InputError(f"no precision {name!r}; there are {', '.join(PRECISIONS)}")
+
+
 class Precision:
     """How the supernet computes, and how gradients come back from there.
 
@@ -56,10 +62,7 @@ class Precision:
     """
 
     def __init__(self, name: str, device: torch.device):
-        if name not in PRECISIONS:
-            raise InputError(
-                f"no precision {name!r}; there are {', '.join(PRECISIONS)}"
-            )
+        require_precision(name)
         if name == "float16" and device.type != "cuda":
             raise InputError(
                 "float16 needs a CUDA device; take bfloat16 on the CPU, which needs "

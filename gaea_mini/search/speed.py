@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from gaea_mini.errors import InputError
 from gaea_mini.search.method import Method
 from gaea_mini.search.objective import Bilevel
+from gaea_mini.search.precision import require_precision
 from gaea_mini.search.relaxation import GumbelSample, Mixture
 
 BACKEND = "inductor"  # of torch.compile
@@ -49,6 +50,7 @@ class Speed:
         Raises:
           InputError: see there.
         """
+        require_precision(self.precision)
         relaxation = method.relaxation
         mixes = type(relaxation) is Mixture
         if self.skip_below and not mixes:

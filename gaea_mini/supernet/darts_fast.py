@@ -190,6 +190,8 @@ class Sum:
         elif self.total is None:
             self.total = weight * part
         else:
+            # As it is, CUDA's autocast would add up in float32.
+            weight = weight.to(part.dtype)
             self.total = torch.addcmul(self.total, part, weight)
 
     def add_grids(self, part: Tensor) -> None:

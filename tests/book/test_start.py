@@ -98,6 +98,12 @@ def test_an_address_cannot_break_the_cell() -> None:
         gaea_start.long_cell('https://a.org/"; import os', "main")
 
 
+@pytest.mark.parametrize("url", [f"{REPOSITORY}.git", "git@github.com:someone/a-book"])
+def test_an_address_to_clone_from_makes_no_links(url: str) -> None:
+    with pytest.raises(ValueError, match=r"write it as https://github.com/OWNER/NAME"):
+        gaea_start.long_cell(url, "main")
+
+
 class Pip:
     """Stands for ``subprocess.run``: notes the command, gives an exit status."""
 

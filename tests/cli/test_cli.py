@@ -455,6 +455,14 @@ WRONG = {
     "no page to write": ("required: --html", "show", "run.json"),
     "no table for a lookup": ("required: --nb201", "lookup", "3"),
     "no name for the record": ("--out: it is empty; name a file", *SMALL, "--out="),
+    "no word for the space": ("--space: it is empty; leave it out", *SMALL, "--space="),
+    "no word for the method": ("--method: it is empty; leave", *SMALL, "--method="),
+    "no word for the data": ("--data: it is empty; leave it out", *SMALL, "--data="),
+    "no name of the table": ("--nb201: it is empty; name a", *SMALL, "--nb201="),
+    "cells without end": (
+        "cells is 100000000; take 100 a stage or fewer",
+        *(*SMALL, "--cells=100000000"),
+    ),
     "lr of theta at the bound": ("and below 1e[+]38", *SMALL, "--lr-theta=1e38"),
     "partial channels": (
         "pc-darts sends 1/4 of the channels .*: give --channels a multiple of 4",
@@ -594,6 +602,13 @@ def test_a_folder_without_permission(refused, tmp_path, monkeypatch):
         "--out",
         tmp_path / "run.json",
     )
+
+
+def test_a_variable_that_is_set_to_nothing_is_none(monkeypatch):
+    monkeypatch.setenv("GAEA_MINI_NB201", "")
+    monkeypatch.setenv("GAEA_MINI_CIFAR10", "")
+    options = build_parser().parse_args(["records"])
+    assert options.nb201 is None and options.cifar10 == "cifar10"
 
 
 def test_damaged_pictures(refused, tmp_path):

@@ -1,6 +1,7 @@
 """The command ``train``: any cell, alone, at any size, and safe for days."""
 
 import io
+import itertools
 import json
 import os
 import re
@@ -400,7 +401,10 @@ def test_the_command_asks_and_takes_no_for_an_answer(
     assert status == 0 and err == []
 
 
-def test_a_forecast_counts_steps_and_what_is_measured(noise):
+def test_a_forecast_counts_steps_and_what_is_measured(noise, monkeypatch):
+    """On a clock that goes on by a second whenever somebody looks at it."""
+    seconds = itertools.count()
+    monkeypatch.setattr(forecast, "_now", lambda where: float(next(seconds)))
     data = load(noise, 8)
     small = cli_train.cell_of(NB201, None, None)
     recipe = cli_train.recipe_of(
@@ -411,10 +415,11 @@ def test_a_forecast_counts_steps_and_what_is_measured(noise):
     found = forecast.of_training(*what, recipe, "cpu")
     assert torch.get_rng_state().equal(before)
     assert (found.steps, found.epochs) == (6, 8)
-    assert found.step > 0 and found.looks > 0
+    assert found.step == pytest.approx(1 / 3), "a second for three steps"
+    assert found.looks == pytest.approx(2 / 8), "two of eight epochs are measured"
     assert found.seconds == pytest.approx(8 * (6 * found.step + found.looks))
     always = forecast.of_training(*what, replace(recipe, measured=()), "cpu")
-    assert always.looks > 1.5 * found.looks, "two of eight epochs are measured"
+    assert always.looks == pytest.approx(1), "a second for all test pictures"
 
 
 def test_memory_grows_with_the_batch_and_falls_with_precision(noise):
@@ -490,6 +495,12 @@ WRONG = {
         "--out and --checkpoint are one file",
     ),
     "a number": ((NB201, "--epochs", "many"), "invalid int value"),
+    "no word for the data": ((NB201, "--data="), "--data: it is empty; leave it out"),
+    "no name of a record": (("--run=",), "--run: it is empty; name a file"),
+    "cells without end": (
+        (NB201, "--cells", "100000000"),
+        "cells is 100000000; take 100 a stage or fewer",
+    ),
 }
 
 
@@ -528,7 +539,12 @@ def test_counting_is_done_where_the_network_is():
 # real accidents ----------------------------------------------------------------------
 
 
-def command(*arguments, limit=None):
+def hear_ctrl_c():
+    """A shell starts its background jobs deaf to it, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+def command(*arguments, limit=None, **options):
     """The command in a process of its own; it writes at most ``limit`` bytes a file."""
     code = "import resource, sys\nfrom gaea_mini.cli import main\n"
     if limit is not None:
@@ -539,6 +555,7 @@ def command(*arguments, limit=None):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        **options,
     )
 
 
@@ -586,10 +603,11 @@ def test_kill_9_twice_then_the_same_numbers(tmp_path, train, noise):
 def test_stopped_it_leaves_record_and_checkpoint(tmp_path, noise, train, number):
     file, out = tmp_path / "c.pt", tmp_path / "t.json"
     arguments = (*PAIR, "--epochs", 5000, "--data", noise)
-    process = command(*arguments, "--checkpoint", file, "--out", out)
+    files = ("--checkpoint", file, "--out", out)
+    process = command(*arguments, *files, preexec_fn=hear_ctrl_c)
     wait_for(process, keeper.before(file).exists)  # two epochs are done
     process.send_signal(number)
-    _, err = process.communicate()
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in err
     assert err.endswith("gaea_mini: stopped\n") and f"epochs is in {out}" in err
     assert {p.name for p in tmp_path.iterdir()} == {"c.pt", "c.pt.before", "t.json"}

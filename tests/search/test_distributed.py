@@ -47,47 +47,55 @@ def finish(process, patience=600):
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory):
-    """What two processes and one ended with, with batch norms' statistics and not."""
+    """What two processes ended with, one, and one whose batch norms work in parts."""
     results = {}
-    for way in ("plain", "even"):
-        for count in (2, 1):
-            folder = tmp_path_factory.mktemp(f"{way}-{count}")
-            status, _, err = finish(start(HERE / "ranks.py", folder, way, count=count))
-            assert status == 0, err
-            results[way, count] = {
-                (name, rank): torch.load(folder / f"{name}-{rank}-of-{count}.out")
-                for name in NAMES
-                for rank in range(count)
-            }
-            assert not any("1" in p.name for p in folder.glob("*.pt*")), "of process 1"
+    for way, count in (("plain", 2), ("plain", 1), ("parts", 1)):
+        folder = tmp_path_factory.mktemp(f"{way}-{count}")
+        status, _, err = finish(start(HERE / "ranks.py", folder, way, count=count))
+        assert status == 0, err
+        results[way, count] = {
+            (name, rank): torch.load(folder / f"{name}-{rank}-of-{count}.out")
+            for name in NAMES
+            for rank in range(count)
+        }
+        assert not any("1" in p.name for p in folder.glob("*.pt*")), "of process 1"
     return results
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_two_processes_are_one_where_no_statistics_are_local(found, name):
-    """The same pictures, crops, samples and steps: equal to rounding, 1e-4."""
-    one, two = found["even", 1][name, 0], found["even", 2][name, 0]
+def test_two_processes_are_one_with_the_same_batches(found, name):
+    """The same pictures, crops, samples and steps: equal to rounding, 1e-4.
+
+    The second order divides a difference of two gradients by a small number, and the
+    rounding with it: 1e-2, where whole batch norms change theta by a third.
+
+    The one process sees whole batches; its batch norms standardise their halves apart,
+    because those of two processes do.
+    """
+    one, two = found["parts", 1][name, 0], found["plain", 2][name, 0]
+    near = 1e-2 if name == "second order" else 1e-4
     for a, b in zip(one["kept"], two["kept"], strict=True):
-        assert torch.allclose(a, b, rtol=1e-4, atol=1e-5)
+        assert torch.allclose(a, b, rtol=near, atol=near)
     runs = one["run"], two["run"]
     for series in ("theta", "loss_w", "loss_theta", "accuracy_supernet"):
         a, b = (np.array(run[series][1:], float) for run in runs)
-        assert np.allclose(a, b, rtol=1e-4, atol=1e-4), series
+        assert np.allclose(a, b, rtol=near, atol=near), series
     assert runs[0]["theta"][0] != runs[0]["theta"][-1], "theta never moved"
+    other = found["plain", 1][name, 0]["run"]
+    assert not np.allclose(runs[1]["theta"], other["theta"], rtol=near, atol=near)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-@pytest.mark.parametrize("way", ["plain", "even"])
-def test_theta_and_weights_are_the_same_bits_in_both_processes(found, way, name):
-    one, other = (found[way, 2][name, rank] for rank in (0, 1))
+def test_theta_and_weights_are_the_same_bits_in_both_processes(found, name):
+    one, other = (found["plain", 2][name, rank] for rank in (0, 1))
     for a, b in zip(one["kept"], other["kept"], strict=True):
         assert torch.equal(a, b)
     for series in ("theta", "loss_w", "genotype", "accuracy_rounded"):
         assert one["run"][series] == other["run"][series]
     assert one["run"]["config"]["ranks"] == 2
-    assert "ranks" not in found[way, 1][name, 0]["run"]["config"]
+    assert "ranks" not in found["plain", 1][name, 0]["run"]["config"]
 
 
 @pytest.mark.slow
@@ -173,6 +181,62 @@ def test_alone_nothing_changes(monkeypatch):
     assert ALONE.mean(tensors) == tuple(tensors) and ALONE.total(3, "cpu") == 3
     assert ALONE.first(lambda: "x") == "x" and ALONE.changed() == {}
     assert list(range(5))[ALONE.part] == list(range(5))
+
+
+TORCHRUN = {"RANK": "1", "WORLD_SIZE": "2", "MASTER_PORT": "29500"}
+TORCHRUN |= {"MASTER_ADDR": "127.0.0.1", "LOCAL_RANK": "1"}
+
+
+def test_who_this_is_stands_in_the_environment():
+    assert distributed.ranks_of(TORCHRUN) == Ranks(1, 2)
+    for alone in ({}, {"WORLD_SIZE": "2"}, TORCHRUN | {"WORLD_SIZE": "1"}):
+        assert distributed.ranks_of(alone) == ALONE
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        *({"RANK": "2"}, {"RANK": "-1"}, {"RANK": "x"}, {"WORLD_SIZE": "two"}),
+        *({"MASTER_PORT": "99999"}, {"MASTER_PORT": None}, {"MASTER_ADDR": None}),
+    ],
+    ids=str,
+)
+def test_an_environment_that_torchrun_does_not_make_is_one_line(change, monkeypatch):
+    """Nobody waits for processes that do not come."""
+    for name, value in (TORCHRUN | change).items():
+        if value is None:
+            monkeypatch.delenv(name, raising=False)
+        else:
+            monkeypatch.setenv(name, value)
+    with pytest.raises(InputError, match="start all by torchrun, or unset RANK"):
+        with joined("cpu"):
+            pass
+
+
+def test_each_process_has_a_device_of_its_own(monkeypatch):
+    """The cards are acted out: two of them, and what torch is told is noted."""
+    told = []
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", told.append)
+    monkeypatch.setattr(
+        *(distributed.dist, "init_process_group", lambda kind, **_: told.append(kind))
+    )
+    monkeypatch.setattr(distributed.dist, "destroy_process_group", lambda: None)
+    with joined("cuda") as (ranks, device):
+        assert ranks == Ranks(1, 2) and device == "cuda:1"
+    assert told == ["cuda:1", "nccl"]
+    with joined("cpu") as (_, device):
+        assert device == "cpu"
+    assert told[2:] == ["gloo"]
+    with pytest.raises(InputError, match="several processes cannot share cuda:0"):
+        with joined("cuda:0"):
+            pass
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    with pytest.raises(InputError, match="there are 1; give --nproc-per-node 1"):
+        with joined("cuda"):
+            pass
 
 
 def test_parts_of_a_batch_make_the_whole():

@@ -75,6 +75,33 @@ def test_the_supernet_computes_in_16_bits_and_the_rest_in_32(where, data, budget
     assert not torch.equal(theta, theta.bfloat16().float())  # it was never rounded
 
 
+def as_autocast_on_cuda(real):
+    """addcmul there takes the widest type of all, also of a single number."""
+
+    def addcmul(*given):
+        types = [tensor.dtype for tensor in given]
+        widest = torch.float32 if torch.float32 in types else types[0]
+        return real(*(tensor.to(widest) for tensor in given))
+
+    return addcmul
+
+
+@pytest.mark.parametrize("method_", ["gaea-darts", "gaea-pc-darts"])
+@pytest.mark.parametrize("where", SPACES)
+def test_nor_do_sums_go_back_to_32_bits_on_cuda(
+    where, method_, data, budget, monkeypatch
+):
+    budget, chosen = replace(budget, channels=4), replace(method(method_), warm_up=0)
+    state = make_state(data, budget, chosen, space(where), "bfloat16")
+    seen = []
+    for module in state.network.modules():
+        if "Cell" in type(module).__name__:
+            module.register_forward_hook(lambda m, given, out: seen.append(out.dtype))
+    monkeypatch.setattr(torch, "addcmul", as_autocast_on_cuda(torch.addcmul))
+    state.scores(state.theta_batches.first()[0], state.sample())
+    assert set(seen) == {torch.bfloat16}
+
+
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_but_the_second_order_runs_and_resumes(
     name, data, budget, tmp_path

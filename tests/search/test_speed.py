@@ -6,13 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from torch import nn
 from torch._dynamo.utils import counters
 
 from gaea_mini.errors import InputError
+from gaea_mini.evaluate import TrainingRecipe, train_alone
 from gaea_mini.search import (
     METHODS,
+    Bilevel,
     GumbelSample,
     Mixture,
+    SingleLevel,
     darts,
     gaea,
     gdas,
@@ -130,3 +134,115 @@ def test_only_what_is_not_at_its_default_is_described():
         "compile": True,
         "skip_below": 0.1,
     }
+
+
+# CUDA graphs, acted out on the CPU ---------------------------------------------------
+
+
+class Replay:
+    """A network as a CUDA graph leaves it: what a pass gave is gone at the next mark.
+
+    The output and the gradients lie in the graph's own memory, which the next pass
+    overwrites; here it is overwritten with what no sum survives.
+    """
+
+    def __init__(self, network: nn.Module, **how: object):
+        self.network, self.memory = network, []
+        self.parameters = list(network.parameters())
+
+    def mark(self) -> None:
+        for tensor in self.memory:
+            tensor.fill_(torch.nan)
+        self.memory.clear()
+
+    def lend(self, tensor: torch.Tensor) -> torch.Tensor:
+        self.memory.append(tensor.detach().clone())
+        return self.memory[-1]
+
+    def __call__(self, x: torch.Tensor, *weights: object) -> torch.Tensor:
+        theta = [w for w in weights[:1] if torch.is_tensor(w)]
+        graph, whole = self, torch.autograd
+
+        class Pass(torch.autograd.Function):
+            @staticmethod
+            def forward(ctx, *given):
+                with torch.enable_grad():
+                    ctx.inner = [w.detach().requires_grad_() for w in theta]
+                    out = graph.network(x, *ctx.inner, *weights[len(theta) :])
+                    ctx.out, more = out if isinstance(out, tuple) else (out, None)
+                    assert more is None
+                return graph.lend(ctx.out)
+
+            @staticmethod
+            def backward(ctx, slope):
+                inputs = [*ctx.inner, *graph.parameters]
+                slopes = whole.grad(ctx.out, inputs, slope, allow_unused=True)
+                return tuple(s if s is None else graph.lend(s) for s in slopes)
+
+        out = Pass.apply(*theta, *self.parameters)
+        return out if weights else (out, None)
+
+
+@pytest.fixture
+def graphs(monkeypatch):
+    """torch.compile answers with such a network, as if the device were CUDA."""
+    asked, made, real = [], [], speed.compiled
+
+    def compile_(network, **how):
+        asked.append(how)
+        made.append(Replay(network) if "mode" in how else network)
+        return made[-1]
+
+    ones, cuda = torch.ones, torch.device("cuda")
+    monkeypatch.setattr(torch, "compile", compile_)
+    monkeypatch.setattr(
+        torch, "ones", lambda *size, device=None, **how: ones(*size, **how)
+    )
+    monkeypatch.setattr(
+        *(torch.compiler, "cudagraph_mark_step_begin", lambda: made[-1].mark())
+    )
+    for where in ("search", "evaluate"):
+        monkeypatch.setattr(
+            f"gaea_mini.{where}.state.compiled",
+            lambda network, device, graphs: real(network, cuda, graphs),
+        )
+    return asked
+
+
+OBJECTIVES = [Bilevel(), SingleLevel(), SingleLevel(passes=1)]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES, ids=repr)
+def test_no_step_reads_what_a_later_pass_has_overwritten(
+    objective, data, budget, graphs, tmp_path, monkeypatch
+):
+    monkeypatch.setattr("gaea_mini.search.keeper.LOOK_EVERY", 0.0)
+    arguments = (COMPACT, data, gaea(darts(objective=objective), lr=1.0), budget)
+    *_, plain = search(*arguments)
+    options = {"checkpoint": tmp_path / "c", "minutes": 0}
+    *_, run = search(*arguments, compile=True, graphs=True, **options)
+    assert graphs == [{"backend": "inductor"}, {"mode": "reduce-overhead"}]
+    for series in ("theta", "loss_w", "loss_theta", "accuracy_rounded"):
+        assert getattr(run, series) == getattr(plain, series)
+    assert run.config["graphs"] is True
+
+
+def test_a_training_does_not_either(data, graphs):
+    cell = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_3x3~0|"
+    cell += "skip_connect~1|nor_conv_3x3~2|"
+    recipe = TrainingRecipe("test", 2, 1, 8, None, 0, 3, 10, crop=1)
+    what = (COMPACT, cell, data, recipe, 0)
+    *_, plain = train_alone(*what)
+    *_, run = train_alone(*what, speed=Speed(compile=True, graphs=True))
+    assert (run.loss, run.test) == (plain.loss, plain.test)
+    assert graphs[-1] == {"mode": "reduce-overhead"}
+
+
+def test_the_second_order_would_and_is_refused(data, budget, graphs, monkeypatch):
+    second = darts(lr=0.1, objective=Bilevel(order=2))
+    options = {"compile": True, "graphs": True}
+    with pytest.raises(InputError, match="overwrites the gradients"):
+        next(search(COMPACT, data, second, budget, **options))
+    monkeypatch.setattr(Speed, "check", lambda *_: None)
+    with pytest.raises(InputError, match="is not a finite number"):
+        list(search(COMPACT, data, second, budget, **options))
