@@ -129,9 +129,9 @@ def run_verify(options: argparse.Namespace) -> None:
         seen = power(table, options.cells)
         print(
             "another torch or processor than the table's: pictures and sizes must be "
-            f"the same; test accuracy within {allowed.each:.2f} points, "
-            f"{allowed.together:.2f} in the mean, and {allowed.shift:.2f} if signs "
-            "count\n"
+            f"the same; every test accuracy within {allowed.each:.2f} points, the mean "
+            f"size of the differences within {allowed.together:.2f}, their mean within "
+            f"{allowed.shift:.2f}\n"
             "an honest table fails in 1 of 100 such checks at most; one whose cells "
             f"are exchanged fails in {100 * seen.exchanged:.0f}, one that is "
             f"{SHIFT:g} points too high in {100 * seen.shifted:.0f}; more --cells see "
