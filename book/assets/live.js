@@ -228,7 +228,7 @@
 
     // What was printed is hidden while the cell shows its own; a caption stays.
     const output = box.querySelector(".cell_output");
-    const figure = output?.querySelector("figure");
+    const figure = [...output?.children ?? []].find((one) => one.tagName === "FIGURE");
     const alt = output?.querySelector("img")?.alt;
     const place = make("div", "live-output");
     place.hidden = true;

@@ -141,6 +141,8 @@ def test_the_page_says_why_python_does_not_start(
     press(visit.page, "Run this page")
     status(visit.page, "Python could not be started", seconds=60)
     assert ELSEWHERE in visit.page.locator(".live-status").inner_text()
+    # What a cell will show stands beside the widget that was printed, not in it.
+    assert visit.page.locator(".gw .live-output").count() == 0
     # Cells can be edited, and nothing that was printed is gone.
     assert visit.page.locator(".live-code").count() > 10
     assert visit.page.locator(".cell_output img").first.is_visible()

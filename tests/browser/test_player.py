@@ -227,7 +227,9 @@ def test_the_pointer_moves_the_clock_on_a_curve(
     run_page: str, open_page: Callable[..., Any]
 ) -> None:
     page = open_page(run_page).page
-    box = page.locator(".gp-chart").first.bounding_box()
+    chart = page.locator(".gp-chart").first
+    chart.evaluate("(one) => one.scrollIntoView({ block: 'center' })")
+    box = chart.bounding_box()
     # Plot area: 38 pixels to the left, 10 to the right.
     x = box["x"] + 38 + (box["width"] - 48) * 10 / LAST
     page.mouse.move(x, box["y"] + 60)
