@@ -118,7 +118,7 @@ def server(
         "JUPYTER_TOKEN": token,
         "PYTHONPATH": str(ROOT),
     }
-    # These tests name a backend, and with it a notebook shows no figure. A desk has none.
+    # These tests name a backend; with it a notebook shows no figure. A desk has none.
     desk = {key: value for key, value in os.environ.items() if key != "MPLBACKEND"}
     module = {"lab": "jupyterlab", "notebook": "notebook"}[request.param]
     with open(folder / "log.txt", "w") as log:
