@@ -39,18 +39,13 @@ def require_positive(name: str, value: Any) -> None:
 
 
 def require_whole(name: str, value: Any, least: int = 1) -> None:
-    """Refuse what is not an ``int`` of ``least`` or more."""
+    """Refuse what is not an ``int`` of ``least`` or more, and too many cells."""
     if type(value) is not int or value < least:
         raise InputError(
             f"{name} is {value!r}; it must be {least} or more, a whole number"
         )
-
-
-def require_cells(cells: int) -> None:
-    """Refuse what is surely a slip of the hand, before hours go into building it."""
-    require_whole("cells", cells)
-    if cells > MOST_CELLS:
-        raise InputError(f"cells is {cells}; take {MOST_CELLS} a stage or fewer")
+    if name == "cells" and value > MOST_CELLS:  # before hours go into building them
+        raise InputError(f"cells is {value}; take {MOST_CELLS} a stage or fewer")
 
 
 def excerpt(given: object, most: int = 60) -> str:

@@ -6,7 +6,6 @@ from typing import Any
 
 from gaea_mini.errors import (
     InputError,
-    require_cells,
     require_positive,
     require_range,
     require_whole,
@@ -48,9 +47,8 @@ class TrainingRecipe:
     measured: tuple[int, ...] = ()  # epochs after which accuracy is measured; (): all
 
     def __post_init__(self) -> None:
-        for name in ("channels", "size", "epochs", "batch"):
+        for name in ("channels", "cells", "size", "epochs", "batch"):
             require_whole(name, getattr(self, name))
-        require_cells(self.cells)
         for name in ("held_out", "crop", "cutout"):
             require_whole(name, getattr(self, name), 0)
         if self.pictures is not None:

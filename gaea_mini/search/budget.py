@@ -3,12 +3,7 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gaea_mini.errors import (
-    require_cells,
-    require_positive,
-    require_range,
-    require_whole,
-)
+from gaea_mini.errors import require_positive, require_range, require_whole
 
 
 @dataclass(frozen=True)
@@ -41,9 +36,8 @@ class Budget:
 
     def __post_init__(self) -> None:
         require_positive("lr_w", self.lr_w)
-        for name in ("channels", "size", "epochs", "schedule_epochs", "batch"):
+        for name in ("channels", "cells", "size", "epochs", "schedule_epochs", "batch"):
             require_whole(name, getattr(self, name))
-        require_cells(self.cells)
         require_whole("crop", self.crop, 0)
         if self.pictures is not None:
             require_whole("pictures", self.pictures)

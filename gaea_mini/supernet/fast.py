@@ -194,10 +194,9 @@ def _plus(total: Tensor | None, part: Tensor, weight: Tensor | None = None) -> T
     """total + weight * part, in one pass over memory; in place if total allows it."""
     if total is None:
         return part if weight is None else weight * part
-    if weight is not None:  # else CUDA's autocast would add up in float32
-        weight = weight.to(part.dtype)
-    kinds = {x.dtype for x in (total, part, weight) if x is not None}
-    if total._base is not None or len(kinds) > 1:  # part of a split; or promoted
+    # As it is, CUDA's autocast would add up in float32.
+    weight = weight if weight is None else weight.to(part.dtype)
+    if total._base is not None or total.dtype != part.dtype:  # of a split; or promoted
         return total + part if weight is None else torch.addcmul(total, part, weight)
     return total.add_(part) if weight is None else total.addcmul_(part, weight)
 
