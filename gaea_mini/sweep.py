@@ -130,24 +130,27 @@ def sweep(
       scheduler: address of a Dask scheduler whose workers search instead.
       device: of every search.
       table: of NAS-Bench-201; then its records have the true accuracy too.
-      ask: called before the first search, if one of those to come may be long, with a
-        forecast of one search of each arm, measured by a worker.
+      ask: called before the first search, if one to come may be long whose arm has no
+        record or checkpoint yet, with a forecast of one search of each such arm,
+        measured by a worker, and with the searches of these arms.
       fits: called there with the memory needed and free, before the measured steps.
 
     Raises:
       InputError: a point that cannot be searched, a record of another search in its
         place, or a worker that was killed. Records that are done stay.
     """
-    missing, long, begun = [], False, False
+    missing, long, known = [], set(), set()
     for point in points:
         where, data, chosen, budget, seed = point.arguments()  # refused here already
         config = describe(where, data, chosen, budget, seed, speed=point.speed)
         config = json.loads(json.dumps(config))  # as a record has it
         file = folder / f"{point.name}.json"
+        if file.exists() or file.with_suffix(".pt").exists():
+            known.add(point.arm)
         if not file.exists():
             missing.append(point)
-            long |= not is_small(budget, len(data.x))
-            begun |= file.with_suffix(".pt").exists()
+            if not is_small(budget, len(data.x)):
+                long.add(point.arm)
             continue
         run = Run.load(file)
         checkpoints.require_same(f"record {file}", run.config, config)
@@ -156,10 +159,11 @@ def sweep(
     try:
         with workers(scheduler, jobs) as run_all:
             # What goes on has been through this.
-            if ask is not None and long and not begun and not done:
-                one_each = {point.arm: point for point in missing}.values()
+            if ask is not None and long - known:
+                new = [point for point in missing if point.arm not in known]
+                one_each = {point.arm: point for point in new}.values()
                 asked = [(point, device, fits) for point in one_each]
-                ask(dict(run_all(forecast_point, asked)), missing)
+                ask(dict(run_all(forecast_point, asked)), new)
             given = [(point, str(folder.resolve()), device) for point in missing]
             for point, record in run_all(search_point, given):
                 run = Run.from_dict(record)

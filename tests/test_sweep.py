@@ -176,6 +176,12 @@ def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
     next(tmp_path.glob("*.json")).unlink()
     long_ones("n\n")
     assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    # An arm that is new has not been asked about.
+    capsys.readouterr()
+    assert main([*WIDE, "--methods", "darts", "gdas", "--out", str(tmp_path)]) == 2
+    first, whole, _ = capsys.readouterr().err.splitlines()
+    assert first.split(": ")[1] == "compact-gdas-bilevel"
+    assert whole.startswith("gaea_mini: 2 searches, ")
 
 
 def test_of_several_at_a_time_all_must_fit_into_memory(

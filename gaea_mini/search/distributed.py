@@ -151,16 +151,17 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
     if "RANK" not in environment or environment.get("WORLD_SIZE", "1") == "1":
         return ALONE
     try:
-        rank, count, port = (
-            int(environment[name]) for name in ("RANK", "WORLD_SIZE", "MASTER_PORT")
-        )
-        good = 0 <= rank < count and 0 <= port < 2**16 and "MASTER_ADDR" in environment
+        names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT")
+        rank, local, count, port = (int(environment[name]) for name in names)
+        good = 0 <= local <= rank < count and 0 <= port < 2**16
+        good = good and "MASTER_ADDR" in environment
     except (KeyError, ValueError):
         good = False
     if not good:
         raise InputError(
-            "RANK is set, but with WORLD_SIZE, MASTER_ADDR and MASTER_PORT it makes no "
-            "process of several: start all by torchrun, or unset RANK to be one alone"
+            "RANK is set, but with LOCAL_RANK, WORLD_SIZE, MASTER_ADDR and MASTER_PORT "
+            "it makes no process of several: start all by torchrun, or unset RANK to "
+            "be one alone"
         )
     return Ranks(rank, count)
 
@@ -209,7 +210,7 @@ def joined(device: str) -> Iterator[tuple[Ranks, str]]:
     if ranks.count == 1:
         yield ALONE, device
         return
-    local = int(os.environ.get("LOCAL_RANK", "0"))
+    local = int(os.environ["LOCAL_RANK"])
     device = own_device(device, local, torch.cuda.device_count())
     if device != "cpu":
         torch.cuda.set_device(device)

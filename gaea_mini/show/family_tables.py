@@ -327,7 +327,10 @@ def published_rows(published: Json, methods: Sequence[str]) -> Text:
             raise InputError(f"published.json has no row of {name!r} in nb201")
     rows = [
         [written(entry["method"])]
-        + [PLUS_MINUS.join(f"{x:.2f}" for x in entry[key]) for key in SETS]
+        + [
+            PLUS_MINUS.join(f"{x:.2f}" for x in entry[key] if x is not None)
+            for key in SETS
+        ]
         + [f"{entry['source']}; {entry['setting']}"]
         for entry in published["nb201"]
         if entry["method"] in methods

@@ -361,7 +361,7 @@ function build(model, el) {
     ask();
   }
   button.addEventListener("click", () => {
-    if (clock.playing) seek(epochNow()); else { clock.t %= last || 1; play(true); }
+    if (clock.playing) seek(epochNow()); else { if (clock.t >= last) clock.t = 0; play(true); }
   });
   slider.addEventListener("input", () => seek(+slider.value));
   model.on("change:epoch", follow);

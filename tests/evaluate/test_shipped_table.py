@@ -66,7 +66,7 @@ def test_a_check_elsewhere_that_sees_little_says_so(table):
 
 @pytest.mark.parametrize("cells", [6, 30])
 def test_an_honest_table_passes_ninety_nine_checks_of_a_hundred(table, cells):
-    """Its third seed against its second: no draws of ``limits``."""
+    """Any two of its seeds, by draws other than those of ``limits``."""
     test = table.trained("test")
     allowed = limits(table, cells)
     draws = np.random.default_rng(99)

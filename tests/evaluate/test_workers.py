@@ -54,7 +54,7 @@ def test_when_all_workers_are_gone_none_is_waited_for_for_ever(tmp_path, monkeyp
             began = time.monotonic()
             with pytest.raises(InputError, match="all Dask workers are gone, and with"):
                 next(results)
-        assert 2 < time.monotonic() - began < 40
+            assert time.monotonic() - began > 2
 
 
 HIDE = """

@@ -68,7 +68,7 @@ def test_two_processes_are_one_with_the_same_batches(found, name):
     """The same pictures, crops, samples and steps: equal to rounding, 1e-4.
 
     The second order divides a difference of two gradients by a small number, and the
-    rounding with it: 1e-2, where whole batch norms change theta by a third.
+    rounding with it: 1e-2. Whole batch norms change theta by more, see the last line.
 
     The one process sees whole batches; its batch norms standardise their halves apart,
     because those of two processes do.
@@ -198,6 +198,7 @@ def test_who_this_is_stands_in_the_environment():
     [
         *({"RANK": "2"}, {"RANK": "-1"}, {"RANK": "x"}, {"WORLD_SIZE": "two"}),
         *({"MASTER_PORT": "99999"}, {"MASTER_PORT": None}, {"MASTER_ADDR": None}),
+        *({"LOCAL_RANK": None}, {"LOCAL_RANK": "x"}, {"LOCAL_RANK": "-1"}),
     ],
     ids=str,
 )

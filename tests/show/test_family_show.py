@@ -184,6 +184,8 @@ def test_published_rows_are_marked_with_their_place() -> None:
         "| Table 2, row GAEA GDAS, direct search; searched on each data set |"
     )
     assert text.count("row GDAS") == 2
+    best = family_tables.published_rows(PUBLISHED, ("best cell",))
+    assert "| 94.37 | 73.51 | 47.31 |" in best, "no spread is printed for it"
     with pytest.raises(InputError, match="no row of 'lost'"):
         family_tables.published_rows(PUBLISHED, ("gdas", "lost"))
 
