@@ -2,9 +2,10 @@
 
     torchrun --nproc-per-node 2 -m gaea_mini search --preset gpu ...
 
-Gradients are averaged by one explicit all-reduce for each loss, not by
-DistributedDataParallel: that hooks into ``backward``, and the steps here ask for the
-gradients of theta or of the weights alone, which never runs those hooks.
+Gradients are averaged by one explicit all-reduce for each loss. They are those of
+DistributedDataParallel, which a test has beside them. It is not used itself because it
+"doesn't work with torch.autograd.grad" (its documentation), and the steps here ask by
+just that for the gradients of theta or of the weights alone.
 
 All processes draw the same random numbers, so they hold the same theta and weights at
 every step; at the end of each epoch that is checked. Batch norms see the pictures of

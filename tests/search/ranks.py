@@ -13,10 +13,13 @@ from pathlib import Path
 import torch
 import torch.nn.functional as F
 from conftest import noisy_patterns
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
 
 from gaea_mini.search import Bilevel, Budget, SingleLevel, darts, gaea, gdas, search
 from gaea_mini.search import keeper as keepers
 from gaea_mini.search.distributed import Ranks, joined
+from gaea_mini.search.speed import EXACT
 from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
@@ -53,8 +56,48 @@ def loss_in_two_parts(state, batch, weights, real=State.loss):
         F.batch_norm = whole
 
 
+class Loss(nn.Module):
+    """A search's loss as a module that also holds theta, for the library to wrap."""
+
+    def __init__(self, state):
+        super().__init__()
+        self.network = state.network
+        self.theta = nn.ParameterList(state.parameters)
+        state.parameters = list(self.theta)
+        self.state = [state]
+
+    def forward(self, pictures, labels):
+        (state,) = self.state
+        return F.cross_entropy(self.network(pictures, *state.sample()), labels)
+
+
+def beside_the_library(folder: Path) -> None:
+    """Gradients of theta and weights: our all-reduce, the library's, and no reduce."""
+    with joined("cpu") as (ranks, device):
+        for name in ("one pass", "samples"):
+            state = State(
+                *(space("compact"), noisy_patterns(), METHODS[name], BUDGET, 3),
+                *(torch.device(device), "fast", EXACT, ranks),
+            )
+            module = Loss(state)
+            batch = next(iter(state.weight_batches))
+            drawn = state.draws.get_state()
+            inputs = [*state.parameters, *state.weights]
+            ours = state.gradients(module(*batch), inputs)
+            state.draws.set_state(drawn)
+            alone = torch.autograd.grad(module(*batch), inputs, allow_unused=True)
+            state.draws.set_state(drawn)
+            library = DistributedDataParallel(module, find_unused_parameters=True)
+            library(*batch).backward()
+            theirs = [parameter.grad for parameter in inputs]
+            out = {"ours": ours, "theirs": theirs, "alone": alone}
+            torch.save(out, folder / f"{name}-{ranks.rank}.out")
+
+
 def main(folder: Path, way: str) -> None:
     torch.set_num_threads(1)
+    if way == "library":
+        return beside_the_library(folder)
     if way == "parts":
         State.loss = loss_in_two_parts
     data = noisy_patterns()

@@ -99,6 +99,23 @@ def test_theta_and_weights_are_the_same_bits_in_both_processes(found, name):
 
 
 @pytest.mark.slow
+def test_gradients_are_those_of_distributed_data_parallel(tmp_path):
+    """Equal to rounding, 1e-6, of theta and of weights; samples leave some unused."""
+    status, _, err = finish(start(HERE / "ranks.py", tmp_path, "library"))
+    assert status == 0, err
+    for name in ("one pass", "samples"):
+        for rank in (0, 1):
+            found = torch.load(tmp_path / f"{name}-{rank}.out")
+            pairs = list(zip(found["ours"], found["theirs"], strict=True))
+            for ours, theirs in pairs:
+                theirs = torch.zeros_like(ours) if theirs is None else theirs
+                assert torch.allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+            assert pairs[0][0].abs().max() > 1e-4, "theta has no gradient"
+            alone = found["alone"][0]
+            assert not torch.allclose(alone, pairs[0][0], rtol=1e-2), "nothing averaged"
+
+
+@pytest.mark.slow
 def test_with_local_statistics_the_search_is_near(found):
     """Batch norms over 4 pictures in place of 8: the losses within 15 %."""
     for name in ("bilevel", "one pass"):
