@@ -1,24 +1,71 @@
-"""Tasks on a Dask cluster whose workers vanish, or which cannot read them."""
+"""Tasks side by side, and on a Dask cluster whose workers vanish or cannot read."""
 
 import os
 import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from dataclasses import replace
 
 import pytest
+import torch
 
+from gaea_mini.data import load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import workers as module
-from gaea_mini.evaluate.workers import workers
+from gaea_mini.evaluate.rounding import train_weights_at, trained_supernet
+from gaea_mini.evaluate.workers import side_by_side, workers
+from gaea_mini.recipes import CHAPTER
+from gaea_mini.search import darts, gdas
+from gaea_mini.supernet import space
 
-pytest.importorskip("distributed")
 DASK = (sys.executable, "-m", "dask")
+
+
+def slow_first(number):
+    time.sleep(0.5 * (number == 0))
+    return number, os.getpid()
+
+
+def test_side_by_side_keeps_the_order_and_leaves_this_process():
+    found = side_by_side(slow_first, range(3))
+    assert [number for number, _ in found] == [0, 1, 2]
+    assert os.getpid() not in {process for _, process in found}
+
+
+def test_a_supernet_from_another_process_has_the_same_bits_and_can_be_trained_on():
+    pictures = load("fashion", CHAPTER.size, CHAPTER.pictures)
+    assert pictures.x.nbytes > 2**20, "joblib would hand it over through a file"
+    budget = replace(CHAPTER, channels=2, epochs=1, held_out=0.9)
+
+    def trained(method):
+        return trained_supernet(space("compact"), pictures, method, budget)
+
+    methods = (darts(), gdas())
+    pairs = zip(side_by_side(trained, methods), map(trained, methods), strict=True)
+    for far, near in pairs:
+        assert all(map(torch.equal, far.weights, near.weights))
+        assert far.accuracy(far.theta()) == near.accuracy(near.theta())
+        for state in (far, near):
+            train_weights_at(state, state.theta())
+        assert all(map(torch.equal, far.network.parameters(), near.weights))
+
+
+def test_a_process_that_is_killed_is_one_line():
+    with pytest.raises(InputError, match="a worker process was killed"):
+        side_by_side(os._exit, [1])
+
+
+def test_without_joblib_it_goes_one_after_another(monkeypatch):
+    monkeypatch.setitem(sys.modules, "joblib", None)
+    found = side_by_side(slow_first, range(2))
+    assert found == [(0, os.getpid()), (1, os.getpid())]
 
 
 @contextmanager
 def bare_cluster(folder, path=None):
     """A scheduler and one worker that nobody starts anew: address and worker."""
+    pytest.importorskip("distributed")
     file = folder / "scheduler.json"
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
