@@ -2,6 +2,7 @@
 
     python tools/colab.py                  the chapters that need no torch
     python tools/colab.py --torch 2.11.0   all of them (torch is several gigabytes)
+    python tools/colab.py --python 3.12    the same stack on another Python than Colab's
     python tools/colab.py --record         keep the result for "Run it anywhere"
 
 A fresh environment gets the versions of requirements-colab.txt. The files here that git
@@ -141,9 +142,11 @@ def run(source: Path, python: Path, address: str, place: Path) -> str:
     return "ran"
 
 
-def run_all(torch: str, names: list[str]) -> tuple[dict[str, str], dict[str, str]]:
+def run_all(
+    version: str, torch: str, names: list[str]
+) -> tuple[dict[str, str], dict[str, str]]:
     """What came of each chapter, and the versions it ran with."""
-    python = pythons.interpreter(VERSION)
+    python = pythons.interpreter(version)
     assert python is not None
     listed = ["--requirement", str(ROOT / "requirements-colab.txt")]
     listed += [f"torch=={torch}"] if torch else []
@@ -172,11 +175,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", nargs="*", help="parts of names; default all")
     parser.add_argument("--torch", default="", help="install this version of torch too")
+    parser.add_argument("--python", default=VERSION, help="default Colab's, %(default)s")
     parser.add_argument("--record", action="store_true", help="keep the result")
     options = parser.parse_args()
-    if pythons.interpreter(VERSION) is None:
-        return pythons.left_out(VERSION)
-    came_of, versions = run_all(options.torch, options.name)
+    if pythons.interpreter(options.python) is None:
+        return pythons.left_out(options.python)
+    came_of, versions = run_all(options.python, options.torch, options.name)
     must_run = [n for n in came_of if options.torch or n.startswith(TORCH_FREE)]
     bad = [name for name, what in came_of.items() if what.startswith("failed")]
     bad += [name for name in must_run if came_of[name] == NEEDS_TORCH]
@@ -190,7 +194,7 @@ def main() -> int:
         }
         pythons.keep(entry)
     for name in bad:
-        print(f"{name} did not run as on Colab", file=sys.stderr)
+        print(f"{name} did not run on this stack", file=sys.stderr)
     return int(bool(bad))
 
 
