@@ -175,7 +175,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("name", nargs="*", help="parts of names; default all")
     parser.add_argument("--torch", default="", help="install this version of torch too")
-    parser.add_argument("--python", default=VERSION, help="default Colab's, %(default)s")
+    parser.add_argument("--python", default=VERSION, help="default: Colab's")
     parser.add_argument("--record", action="store_true", help="keep the result")
     options = parser.parse_args()
     if pythons.interpreter(options.python) is None:
