@@ -149,6 +149,7 @@ def run_all(
     python = pythons.interpreter(version)
     assert python is not None
     listed = ["--requirement", str(ROOT / "requirements-colab.txt")]
+    listed += ["pip>=24.1"]  # Python 3.12's own cannot read the address of a folder
     listed += [f"torch=={torch}"] if torch else []
     python = pythons.environment("colab", python, *listed)
     install = [python, "-m", "ipykernel", "install", "--sys-prefix"]
