@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import statistics
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -28,9 +29,10 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from gaea_mini.bench.steps import Contender, build_step
+from gaea_mini.bench.steps import Contender, build_state, build_step, fast_step
 from gaea_mini.errors import InputError
 from gaea_mini.files import write_atomically
+from gaea_mini.search import keeper
 from gaea_mini.search.run import environment, peak_mb
 
 BASE = Contender("fast", channels=8, cells=1, batch=32, size=16)
@@ -159,6 +161,25 @@ def parts(size: Contender, steps: int = 3) -> dict[str, float]:
         spent[group_of(event.key)] += event.self_cpu_time_total
     whole = sum(spent.values())
     return {name: 100 * time / whole for name, time in spent.items()}
+
+
+def writing(size: Contender, times: int = 3) -> float:
+    """Seconds to write the checkpoint of a search of this size: the median.
+
+    By the clock, into the temporary folder. Weights and momentum are written; the
+    record, which grows with the epochs, is small beside them and left out. The number
+    of weights does not depend on batch and pixels, so the one step is a small one.
+    """
+    state = build_state(replace(size, batch=8, size=8))
+    fast_step(state)  # momentum is there after a step
+    saved = {"run": {}, "state": state.state_dict(), "middle": {}}
+    taken = []
+    with tempfile.TemporaryDirectory() as folder:
+        for _ in range(times):
+            began = time.perf_counter()
+            keeper.write(Path(folder, "checkpoint.pt"), saved)
+            taken.append(time.perf_counter() - began)
+    return statistics.median(taken)
 
 
 @contextmanager

@@ -13,10 +13,16 @@ from gaea_mini.errors import InputError
 
 # What every chapter imports. Only some need torch, so it is not among them.
 NEEDS = ("numpy", "matplotlib", "scipy", "ipywidgets", "anywidget", "tqdm")
+NO_TORCH = (
+    "PyTorch is missing here: only the chapters of the first part run without it; for "
+    "another run %pip install torch (on Linux it may be several gigabytes)"
+)
 
 
 def begin() -> None:
     """Make widgets show where they need leave to, and print where this runs.
+
+    Where torch is missing a second line says which chapters need it.
 
     Raises:
       InputError: a package is missing that every chapter imports.
@@ -29,6 +35,8 @@ def begin() -> None:
         )
     allow_widgets()
     print(summary())
+    if not found("torch"):
+        print(NO_TORCH)
 
 
 def found(module: str) -> bool:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from gaea_mini import cost
+from gaea_mini.bench.steps import build_state
 from gaea_mini.errors import InputError
+from gaea_mini.search import keeper
 
 TINY = replace(cost.BASE, channels=4, batch=4, size=8)
 
@@ -107,3 +112,22 @@ def test_the_record_predicts_what_it_did_not_see_within_a_fifth(root) -> None:
     assert len(held) == len(cost.HELD_OUT)
     for row in held:
         assert row["predicted"] == pytest.approx(row["seconds"], rel=0.2)
+
+
+def test_what_is_written_is_weights_and_momentum_of_the_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = iter([0.0, 3.0, 10.0, 11.0, 20.0, 22.0])
+    monkeypatch.setattr(cost.time, "perf_counter", lambda: next(clock))
+    written: list[int] = []
+
+    def write(path: Path, saved: dict[str, Any]) -> None:
+        keeper.write(path, saved)
+        written.append(path.stat().st_size)
+
+    monkeypatch.setattr(cost, "keeper", SimpleNamespace(write=write))
+    wide = replace(cost.BASE, channels=16)
+    assert cost.writing(wide) == 2.0  # the median
+    weights = sum(w.numel() for w in build_state(replace(wide, batch=8)).weights)
+    assert len(written) == 3
+    assert 2 * 4 * weights < min(written) < 3 * 4 * weights

@@ -33,6 +33,16 @@ def test_the_line_names_versions_device_and_preset(
     assert line.endswith("device cuda, preset gpu")
 
 
+def test_a_second_line_says_that_torch_is_missing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(here, "found", lambda name: name in here.NEEDS)
+    here.begin()
+    line, more = capsys.readouterr().out.splitlines()
+    assert "no torch" in line
+    assert more.startswith("PyTorch is missing here") and "%pip install torch" in more
+
+
 def test_a_missing_package_is_named_with_what_to_do(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -90,7 +90,8 @@ def test_a_chapter_that_needs_torch_is_known_by_its_imports(
     code: str, needs: bool
 ) -> None:
     cells = [nbformat.v4.new_code_cell(code)]
-    assert colab.needs_torch(nbformat.v4.new_notebook(cells=cells)) == needs
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    assert colab.gaea_start.needs_torch(notebook) == needs
 
 
 def test_the_repository_is_one_commit_of_what_is_here(tmp_path: Path) -> None:

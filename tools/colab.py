@@ -15,7 +15,6 @@ stand-in that notes that the widget manager was asked for. None of this is Colab
 from __future__ import annotations
 
 import argparse
-import ast
 import os
 import re
 import shutil
@@ -36,6 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools"))
 import notebooks  # noqa: E402
 import pythons  # noqa: E402
+from notebooks import gaea_start  # noqa: E402
 
 VERSION = "3.13"
 SHOWN = ("numpy", "torch", "ipywidgets", "ipython", "matplotlib")
@@ -89,28 +89,11 @@ def has_torch(python: Path) -> bool:
     return any(name.startswith("torch-") for name in packages(python))
 
 
-def needs_torch(notebook: nbformat.NotebookNode) -> bool:
-    """Whether one of the imports of a notebook fails where torch is missing."""
-    code = ["import sys", "sys.modules['torch'] = None"]
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            for node in ast.walk(ast.parse(cell.source)):
-                if isinstance(node, ast.Import | ast.ImportFrom):
-                    code.append(ast.unparse(node))
-    done = subprocess.run(
-        [sys.executable, "-c", "\n".join(code)],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    return "torch" in done.stderr.rpartition("\n")[0].rpartition("\n")[2]
-
-
 def run(source: Path, python: Path, address: str, place: Path) -> str:
     """Run one chapter's notebook in an empty folder; what came of it, in one line."""
     text = notebooks.notebook(source, (address, "main"))
     notebook = nbformat.reads(text, as_version=4)
-    if not has_torch(python) and needs_torch(notebook):
+    if not has_torch(python) and gaea_start.needs_torch(notebook):
         return NEEDS_TORCH
     subprocess.run(
         [python, "-m", "pip", "uninstall", "--quiet", "--yes", "gaea_mini"],

@@ -96,12 +96,8 @@ def measured(env: Any, page: str) -> dict[str, Any]:
     return metadata.get("exec_data") or {}
 
 
-def page_value(
-    env: Any, kind: str, page: str, here: tuple[str, nodes.document]
-) -> str | None:
+def page_value(env: Any, kind: str, page: str) -> str | None:
     """What stands in place of a role, or None if nothing was measured.
-
-    ``here`` is the page that is being written.
 
     All pages together are the sum of their times and the most that one of them takes;
     a page that does not run does not count.
@@ -109,7 +105,9 @@ def page_value(
     ran = [name for name in sorted(env.found_docs) if measured(env, name)]
     names = ran if page == "*" else [page]
     if kind == "reading-time":
-        trees = [here[1] if n == here[0] else env.get_doctree(n) for n in names]
+        # As each was read, also the one that is being written: where references have
+        # become titles there are more words, and two pages would tell two times.
+        trees = map(env.get_doctree, names)
         return f"{sum(map(reading_minutes, trees))} min"
     key = {"run-time": "runtime", "peak-memory": "peak_mb"}[kind]
     values = [v for name in names if (v := measured(env, name).get(key)) is not None]
@@ -123,7 +121,7 @@ def fill_in_times(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         kind, page = node["kind"], node["page"]
         if page != "*" and page not in app.env.found_docs:
             logger.warning("{%s}: there is no page %r", kind, page, location=node)
-        shown = page_value(app.env, kind, page, (docname, doctree)) or node.astext()
+        shown = page_value(app.env, kind, page) or node.astext()
         node.replace_self(nodes.inline("", shown, classes=[kind]))
 
 

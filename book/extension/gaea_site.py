@@ -3,7 +3,8 @@
 Two settings of ``_config.yml`` drive it, and both are empty in the repository:
 
 * ``repository: {url: ...}``, on GitHub: every page gets a link to edit it and one that
-  opens a question about it, and every chapter its launch buttons;
+  opens a question about it, and every chapter its launch buttons, but Binder's, which
+  has no torch, only where the chapter needs none;
 * ``html: {baseurl: ...}``: the pages' previews get addresses and a picture, and
   ``sitemap.xml`` is written.
 
@@ -18,10 +19,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode, urljoin
 
+import nbformat
 from sphinx.application import Sphinx
 from sphinx.config import Config
 
-from gaea_start import launchers
+from gaea_start import launchers, needs_torch
 
 PREVIEW = "_static/preview.png"
 PREVIEW_ALT = "Theta on the edges of a cell at several epochs of a search."
@@ -79,6 +81,24 @@ def choose_launchers(app: Sphinx, config: Config) -> None:
         options["launch_buttons"] = launchers(options)
 
 
+def drop_binder(
+    app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
+) -> None:
+    """Take Binder's button off a page whose notebook cannot run without torch."""
+    buttons = app.config.html_theme_options.get("launch_buttons") or {}
+    executed = Path(app.outdir).parent / "jupyter_execute" / f"{page}.ipynb"
+    if not buttons.get("binderhub_url") or not executed.exists():
+        return
+    if not needs_torch(nbformat.read(executed, as_version=4)):
+        return
+    for group in list(context.get("header_buttons", [])):
+        if group.get("label") == "launch-buttons":
+            kept = [one for one in group["buttons"] if one["text"] != "Binder"]
+            group["buttons"] = kept
+            if not kept:
+                context["header_buttons"].remove(group)
+
+
 def mend_preview(
     app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any
 ) -> None:
@@ -128,6 +148,7 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", address_previews)
     app.connect("config-inited", choose_launchers)
     app.connect("html-page-context", add_page_links)
+    app.connect("html-page-context", drop_binder, priority=900)
     app.connect("html-page-context", mend_preview, priority=900)
     app.connect("build-finished", write_sitemap)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,7 +8,10 @@ in; of that only its title is in view. Sphinx is not needed.
 
 from __future__ import annotations
 
+import ast
 import re
+import subprocess
+import sys
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,7 @@ here.begin()
 ```
 """
 CELL = Path(__file__).parents[1] / "setup_cell.py"
+ROOT = Path(__file__).parents[2]
 UNSET = 'REPOSITORY = ""\nBRANCH = "main"\n'
 
 # Colab shows of such a cell its title only, JupyterLab a line to open it.
@@ -82,3 +86,20 @@ def launchers(options: dict[str, Any]) -> dict[str, Any]:
     if not url.startswith("https://github.com/"):
         buttons.pop("colab_url", None)
     return buttons
+
+
+def needs_torch(notebook: dict[str, Any]) -> bool:
+    """Whether one of the imports of a notebook fails where torch is missing."""
+    code = ["import sys", "sys.modules['torch'] = None"]
+    for cell in notebook["cells"]:
+        if cell["cell_type"] == "code":
+            for node in ast.walk(ast.parse(cell["source"])):
+                if isinstance(node, ast.Import | ast.ImportFrom):
+                    code.append(ast.unparse(node))
+    done = subprocess.run(
+        [sys.executable, "-c", "\n".join(code)],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    return "torch" in done.stderr.rpartition("\n")[0].rpartition("\n")[2]

@@ -124,6 +124,21 @@ def test_reading_time_counts_prose_only(gaea_book: ModuleType) -> None:
 QUIET = {"warning_stream": io.StringIO()}
 
 
+def test_a_page_and_another_tell_the_same_reading_time(
+    tmp_path: Path, extension: Path
+) -> None:
+    # A reference becomes the title of what it names, which has many words.
+    other = tmp_path / "other.md"
+    time = "A {reading-time}`unknown <index>`"
+    other.write_text(f"# {'title ' * 400}\n\n{time}\n", "utf-8")
+    text = f"# Page\n\n{time}\n\n[](other.md)\n\n```{{toctree}}\nother\n```\n"
+    _, page = build(tmp_path, text, extension)
+    assert page.count("title title") >= 1
+    shown = re.compile(r'class="reading-time">([^<]+)<')
+    elsewhere = (tmp_path / "out" / "other.html").read_text("utf-8")
+    assert shown.findall(page) == shown.findall(elsewhere) == ["1 min"]
+
+
 def test_a_script_is_kept_once(gaea_book: ModuleType) -> None:
     def script(name: str | None, body: str | None = None) -> SimpleNamespace:
         return SimpleNamespace(filename=name, attributes={"body": body})

@@ -183,14 +183,18 @@ def test_in_a_checkout_it_finds_the_package_without_installing() -> None:
 
 
 def pages(folder: Path, options: dict[str, Any]) -> Path:
-    """A site with one chapter in a folder, built as the book is."""
+    """A site with two chapters in a folder, built as the book is; one needs torch."""
     (folder / "part").mkdir()
     head = "---\nfile_format: mystnb\nkernelspec:\n  name: python3\n---\n"
-    (folder / "index.md").write_text("# Start\n\n```{toctree}\npart/page\n```\n")
+    (folder / "index.md").write_text("# Start\n\n```{toctree}\n:glob:\n\npart/*\n```\n")
     (folder / "part" / "page.md").write_text(
         f"{head}# A page\n\n{gaea_start.SHORT}\n```{{code-cell}}\n1 + 1\n```\n"
     )
-    (folder / "part" / "page.ipynb").write_text("{}")  # beside it, as in the book
+    (folder / "part" / "trains.md").write_text(
+        f"{head}# A search\n\n```{{code-cell}}\nfrom gaea_mini import search\n```\n"
+    )
+    for name in ("page", "trains"):
+        (folder / "part" / f"{name}.ipynb").write_text("{}")  # beside, as in the book
     (folder / "conf.py").write_text(
         f"import sys; sys.path.insert(0, {str(EXTENSION)!r})\n"
         "extensions = ['myst_nb', 'gaea_book']\n"
@@ -236,6 +240,9 @@ def test_a_chapter_opens_where_its_repository_says(tmp_path: Path) -> None:
         "branch": ["main"],
         "urlpath": ["lab/tree/a-book/part/page.ipynb"],
     }
+    # Binder has no torch.
+    without = [link.replace("page.ipynb", "trains.ipynb") for link in (colab, hub)]
+    assert sorted(launched(out / "part" / "trains.html")) == sorted(without)
     # The page without code has none, and the download can install the package.
     assert launched(out / "index.html") == []
     offered = nbformat.read(out / "_sources" / "part" / "page.ipynb", as_version=4)
@@ -261,4 +268,8 @@ def test_the_built_chapters_have_buttons_if_and_only_if_there_is_a_repository(
     for path in NOTEBOOKS:
         page = built_book / path.relative_to(ROOT).with_suffix(".html")
         if page.exists():
-            assert bool(launched(page)) == bool(CONFIG["repository"]["url"]), path
+            links = launched(page)
+            assert bool(links) == bool(CONFIG["repository"]["url"]), path
+            if any("mybinder" in link for link in links):
+                read = nbformat.read(path, as_version=4)
+                assert not gaea_start.needs_torch(read), path

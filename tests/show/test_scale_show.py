@@ -209,13 +209,19 @@ def test_pc_darts_and_gaea_stand_in_their_columns() -> None:
 def test_held_out_sizes_are_told_with_how_far_off_they_are() -> None:
     size = {"channels": 8, "cells": 1, "batch": 32, "size": 16}
     seen = [
-        {**size, "held_out": False, "seconds": 1.0, "predicted": 9.0},
+        {**size, "held_out": False, "seconds": 1.0, "predicted": 1.2},
+        {**size, "batch": 64, "held_out": False, "seconds": 1.0, "predicted": 0.7},
         {**size, "held_out": True, "seconds": 1.0, "predicted": 0.9},
         {**size, "held_out": True, "seconds": 1.0, "predicted": 1.3},
     ]
     text = scale_tables.held_out({"rows": seen})
     assert [row[-1] for row in rows(text)] == ["−10.00", "+30.00"]
-    assert text.endswith("Within 20 %: 1 of 2.")
+    last = (
+        "Within 20 %: 1 of 2. Of the sizes that were fitted: 1 of 2; the farthest, "
+        "8, 1, 64, 16, is off by −30.00 %."
+    )
+    assert text.endswith(last)
+    assert scale_tables.held_out({"rows": seen[2:]}).endswith("Within 20 %: 1 of 2.")
 
 
 def test_only_records_made_on_a_gpu_are_listed(tmp_path) -> None:
