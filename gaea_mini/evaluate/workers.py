@@ -56,7 +56,7 @@ def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Doer]:
     Raises:
       InputError: joblib or Dask is missing; there is no scheduler, or it has no worker,
         at the start or for a minute later on; a process was killed; or a worker lacks
-        this package.
+        this package or has more than one thread.
     """
     return _processes(jobs) if scheduler is None else _cluster(scheduler)
 
@@ -123,7 +123,10 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     def run(
         task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
     ) -> Iterator[Any]:
-        futures = [client.submit(task, *given, pure=False) for given in arguments]
+        futures = [
+            client.submit(_alone, scheduler, task, *given, pure=False)
+            for given in arguments
+        ]
         try:
             for future in _as_they_come(client, futures):
                 yield future.result()
@@ -144,7 +147,33 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
                 f"'dask worker {scheduler} --nthreads 1'"
             ) from None
         _require_package(client)
+        for threads in client.nthreads().values():
+            _require_one_thread(scheduler, threads)
         yield run
+
+
+def _alone(scheduler: str, task: Callable[..., Any], *given: Any) -> Any:
+    """What a Dask worker does: ``task(*given)``, if no other task can run beside it.
+
+    A worker that came later is asked here too.
+    """
+    from distributed import get_worker
+
+    _require_one_thread(scheduler, get_worker().state.nthreads)
+    return task(*given)
+
+
+def _require_one_thread(scheduler: str, threads: int) -> None:
+    """Refuse a worker that does several tasks at once.
+
+    Torch's random generator is one for the whole process: tasks in two threads would
+    take numbers from each other.
+    """
+    if threads > 1:
+        raise InputError(
+            f"a Dask worker has {threads} threads, whose tasks would share one random "
+            f"generator; start each with 'dask worker {scheduler} --nthreads 1'"
+        )
 
 
 def _require_package(client: Any) -> None:
