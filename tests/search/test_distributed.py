@@ -329,6 +329,15 @@ def test_a_process_that_is_gone_is_one_line(monkeypatch):
         assert "\n" not in str(info.value)
 
 
+def test_a_full_device_is_not_taken_for_a_lost_process(monkeypatch):
+    def full(*given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(distributed.dist, "all_reduce", full)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        Ranks(0, 2).mean([torch.ones(2)])
+
+
 def test_processes_that_drift_apart_are_found(monkeypatch):
     """As seen by one of two processes: what process 0 sends is not what it holds."""
     monkeypatch.setattr(distributed.dist, "broadcast", lambda t, source: t.add_(1))
