@@ -102,23 +102,9 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     Not through joblib's own Dask backend: with results as they come, version 1.6 waits
     for ever once a task has failed there.
     """
-    try:
-        from distributed import CancelledError, Client, KilledWorker
-        from distributed.comm.core import CommClosedError
-    except ImportError:
-        raise InputError(
-            "--scheduler needs Dask: pip install distributed, then run this again"
-        ) from None
-    # What it would log of a lost cluster, with a traceback, is told in one line below.
-    for logger in ("distributed", "distributed.client"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=20)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
-            "scheduler' prints, as tcp://host:8786"
-        ) from None
+    client = _client(scheduler)
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm.core import CommClosedError
 
     def run(
         task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
@@ -174,6 +160,36 @@ def _require_one_thread(scheduler: str, threads: int) -> None:
             f"a Dask worker has {threads} threads, whose tasks would share one random "
             f"generator; start each with 'dask worker {scheduler} --nthreads 1'"
         )
+
+
+def _client(scheduler: str) -> Any:
+    """A client of this scheduler."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            "--scheduler needs Dask: pip install distributed, then run this again"
+        ) from None
+    # What it would log of a lost cluster, with a traceback, is told in one line.
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    try:
+        return Client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
+            "scheduler' prints, as tcp://host:8786"
+        ) from None
+
+
+def count_workers(scheduler: str) -> int:
+    """How many workers a Dask scheduler has now; at least 1, as one may be on its way.
+
+    Raises:
+      InputError: Dask is missing, or there is no scheduler.
+    """
+    with _client(scheduler) as client:
+        return max(1, len(client.nthreads()))
 
 
 def _require_package(client: Any) -> None:

@@ -15,7 +15,7 @@ from gaea_mini.data import load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import workers as module
 from gaea_mini.evaluate.rounding import train_weights_at, trained_supernet
-from gaea_mini.evaluate.workers import side_by_side, workers
+from gaea_mini.evaluate.workers import count_workers, side_by_side, workers
 from gaea_mini.recipes import CHAPTER
 from gaea_mini.search import darts, gdas
 from gaea_mini.supernet import space
@@ -98,6 +98,7 @@ def test_when_all_workers_are_gone_none_is_waited_for_for_ever(tmp_path, monkeyp
     monkeypatch.setattr(module, "PATIENCE", 3.0)
     with bare_cluster(tmp_path) as (address, worker):
         with workers(address, 1) as run:
+            assert count_workers(address) == 1
             results = run(max, [(number, 7) for number in range(5)])
             assert sorted(results) == [7] * 5
             results = run(time.sleep, [(0.0,), (60.0,)])
