@@ -9,10 +9,11 @@ takes over from a lost one goes on from there; elsewhere it starts anew.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.data import load
+from gaea_mini.data import Pictures, file_of, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
@@ -96,9 +97,11 @@ class Point:
         if self.warm_up is not None:
             chosen = replace(chosen, warm_up=self.warm_up)
         self.speed.check(chosen, "fast")
+        file = file_of(self.data)
+        changed = file.stat().st_mtime_ns if file and file.exists() else None
         return (
             where.without(*where.left_out),
-            load(self.data, budget.size, budget.pictures),
+            _pictures(self.data, budget.size, budget.pictures, changed),
             chosen,
             budget,
             self.seed,
@@ -108,6 +111,14 @@ class Point:
     def speed(self) -> Speed:
         """How it is computed."""
         return Speed(self.precision, self.compile)
+
+
+@lru_cache(maxsize=1)
+def _pictures(
+    source: str, size: int, pictures: int | None, changed: int | None
+) -> Pictures:
+    """Pictures that all points share, read once a process until their file changes."""
+    return load(source, size, pictures)
 
 
 def sweep(

@@ -10,9 +10,11 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gaea_mini import forecast
+from gaea_mini import sweep as module
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.cli.sweep import ask_about, points_of
 from gaea_mini.errors import InputError
@@ -36,8 +38,6 @@ def start(folder, *arguments):
 def in_this_process(monkeypatch):
     """Workers that are no processes, and a list of what they were given."""
     from contextlib import contextmanager
-
-    from gaea_mini import sweep as module
 
     given = []
 
@@ -93,6 +93,27 @@ def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
     (line,) = str(info.value).splitlines()
     assert line.startswith(f"{POINTS[1].name}: ") and "1 of 2 records are in" in line
     assert (tmp_path / f"{POINTS[0].name}.json").exists()
+
+
+def test_pictures_are_read_once_for_all_points(few_pictures, monkeypatch):
+    read = []
+
+    def load(*given):
+        read.append(given)
+        return real(*given)
+
+    real = module.load
+    monkeypatch.setattr(module, "load", load)
+    points = [replace(point, data=few_pictures, preset="gpu") for point in POINTS]
+    first, second = (point.arguments()[1] for point in points)
+    assert first is second and read == [(few_pictures, 32, None)]
+    # Other pictures under the same name are other pictures.
+    with np.load(few_pictures) as file:
+        arrays = dict(file)
+    np.savez(few_pictures, **arrays | {"x_train": arrays["x_train"][::-1]})
+    os.utime(few_pictures, (0, 0))
+    other = points[0].arguments()[1]
+    assert (other.x == first.x[::-1]).all() and (other.x != first.x).any()
 
 
 def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
