@@ -279,7 +279,12 @@ def _from_folder(path: Path) -> tuple[str, dict[str, np.ndarray], str]:
 
 
 def _from_torchvision(source: str) -> dict[str, np.ndarray]:
+    """Download what is not there yet; of several processes one does, the others wait.
+
+    The lock file stays; a process that is killed lets go of it.
+    """
     try:
+        from filelock import FileLock  # comes with torch
         from torchvision import datasets
     except (ImportError, RuntimeError):
         raise InputError(
@@ -289,10 +294,9 @@ def _from_torchvision(source: str) -> dict[str, np.ndarray]:
     root = Path.home() / ".cache" / "gaea_mini"
     build = getattr(datasets, TORCHVISION[source])
     try:
-        train, test = (
-            build(root, True, download=True),
-            build(root, False, download=True),
-        )
+        root.mkdir(parents=True, exist_ok=True)
+        with FileLock(root / f"{source}.lock"):
+            train, test = (build(root, part, download=True) for part in (True, False))
     except (OSError, RuntimeError) as error:
         raise InputError(
             f"{source} could not be downloaded ({error}); give the path of a .npz, or "

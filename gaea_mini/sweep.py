@@ -9,13 +9,14 @@ takes over from a lost one goes on from there; elsewhere it starts anew.
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.data import load
+from gaea_mini.data import Pictures, file_of, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.workers import workers
-from gaea_mini.forecast import Forecast, is_small, of_search
+from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, keeper, method, search
 from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.loop import describe
@@ -23,8 +24,9 @@ from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
 from gaea_mini.supernet import space
 
-# Given a forecast of one search of each arm, and the searches to come; it may raise.
-Ask = Callable[[dict[str, Forecast], list["Point"]], Any]
+# Given what one search of each arm costs, in seconds and in words, and the searches to
+# come; it may raise.
+Ask = Callable[[dict[str, tuple[float, str]], list["Point"]], Any]
 # Given the memory needed and free, MiB, before a forecast's steps; it may raise.
 Fits = Callable[[float, float | None], Any]
 
@@ -95,9 +97,11 @@ class Point:
         if self.warm_up is not None:
             chosen = replace(chosen, warm_up=self.warm_up)
         self.speed.check(chosen, "fast")
+        file = file_of(self.data)
+        changed = file.stat().st_mtime_ns if file and file.exists() else None
         return (
             where.without(*where.left_out),
-            load(self.data, budget.size, budget.pictures),
+            _pictures(self.data, budget.size, budget.pictures, changed),
             chosen,
             budget,
             self.seed,
@@ -107,6 +111,14 @@ class Point:
     def speed(self) -> Speed:
         """How it is computed."""
         return Speed(self.precision, self.compile)
+
+
+@lru_cache(maxsize=1)
+def _pictures(
+    source: str, size: int, pictures: int | None, changed: int | None
+) -> Pictures:
+    """Pictures that all points share, read once a process until their file changes."""
+    return load(source, size, pictures)
 
 
 def sweep(
@@ -130,40 +142,44 @@ def sweep(
       scheduler: address of a Dask scheduler whose workers search instead.
       device: of every search.
       table: of NAS-Bench-201; then its records have the true accuracy too.
-      ask: called before the first search, if one to come may be long whose arm has no
-        record or checkpoint yet, with a forecast of one search of each such arm,
-        measured by a worker, and with the searches of these arms.
+      ask: called before the first search, if one that is not begun may be long, with
+        what one search of each arm costs, and with all that are not begun. The cost is
+        that of a record of the arm, and where there is none a worker measures it.
       fits: called there with the memory needed and free, before the measured steps.
 
     Raises:
       InputError: a point that cannot be searched, a record of another search in its
         place, or a worker that was killed. Records that are done stay.
     """
-    missing, long, known = [], set(), set()
+    missing, new, long = [], [], False
+    costs: dict[str, tuple[float, str]] = {}
     for point in points:
         where, data, chosen, budget, seed = point.arguments()  # refused here already
         config = describe(where, data, chosen, budget, seed, speed=point.speed)
         config = json.loads(json.dumps(config))  # as a record has it
         file = folder / f"{point.name}.json"
-        if file.exists() or file.with_suffix(".pt").exists():
-            known.add(point.arm)
         if not file.exists():
             missing.append(point)
-            if not is_small(budget, len(data.x)):
-                long.add(point.arm)
+            if not file.with_suffix(".pt").exists():
+                new.append(point)
+                long = long or not is_small(budget, len(data.x))
             continue
         run = Run.load(file)
         checkpoints.require_same(f"record {file}", run.config, config)
+        seconds = run.seconds[-1]
+        costs[point.arm] = seconds, f"{in_words(seconds)}, as recorded in {file}"
         yield point, run
     done = len(points) - len(missing)
     try:
         with workers(scheduler, jobs) as run_all:
-            # What goes on has been through this.
-            if ask is not None and long - known:
-                new = [point for point in missing if point.arm not in known]
-                one_each = {point.arm: point for point in new}.values()
-                asked = [(point, device, fits) for point in one_each]
-                ask(dict(run_all(forecast_point, asked)), new)
+            # What goes on from a checkpoint has been through this.
+            if ask is not None and long:
+                one_each = {point.arm: point for point in new}
+                unknown = [one_each[arm] for arm in one_each if arm not in costs]
+                asked = [(point, device, fits) for point in unknown]
+                for arm, found in run_all(forecast_point, asked):
+                    costs[arm] = found.seconds, str(found)
+                ask({arm: costs[arm] for arm in one_each}, new)
             given = [(point, str(folder.resolve()), device) for point in missing]
             for point, record in run_all(search_point, given):
                 run = Run.from_dict(record)

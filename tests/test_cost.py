@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from gaea_mini import cost
-from gaea_mini.bench.steps import build_state
+from gaea_mini.bench.steps import Contender, build_state
 from gaea_mini.errors import InputError
 from gaea_mini.search import keeper
 
@@ -108,10 +108,20 @@ def test_the_record_predicts_what_it_did_not_see_within_a_fifth(root) -> None:
     path = root / "book" / "records" / "cpu_cost.json"
     found = json.loads(path.read_text())
     assert found["recipe"] == "cpu_cost" and found["environment"]["device"] == "cpu"
-    held = [row for row in found["rows"] if row["held_out"]]
-    assert len(held) == len(cost.HELD_OUT)
-    for row in held:
-        assert row["predicted"] == pytest.approx(row["seconds"], rel=0.2)
+    rows, names = found["rows"], asdict(cost.BASE)
+    sizes = [Contender(**{name: row[name] for name in names}) for row in rows]
+    seconds = [row["seconds"] for row in rows]
+    held = [row["held_out"] for row in rows]
+    assert (*cost.FITTED, *cost.HELD_OUT) == tuple(sizes)
+    assert held == [size in cost.HELD_OUT for size in sizes]
+    # Fitted again, to the rows that are not held out.
+    factors = cost.fit(sizes[: len(cost.FITTED)], seconds[: len(cost.FITTED)])
+    assert found["factors"] == pytest.approx(factors.tolist(), rel=1e-6)
+    predicted = [cost.predict(factors, size) for size in sizes]
+    assert [row["predicted"] for row in rows] == pytest.approx(predicted, rel=1e-6)
+    for size, by_model, by_clock in zip(sizes, predicted, seconds, strict=True):
+        if size in cost.HELD_OUT:
+            assert by_model == pytest.approx(by_clock, rel=0.2)
 
 
 def test_what_is_written_is_weights_and_momentum_of_the_size(

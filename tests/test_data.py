@@ -1,7 +1,9 @@
 """Pictures: where they come from, how they are resized, and what is refused."""
 
 import hashlib
+import os
 import random
+import subprocess
 import sys
 
 import numpy as np
@@ -243,6 +245,45 @@ def test_torchvisions_sets_are_taken_as_they_come(monkeypatch, tmp_path):
 
     monkeypatch.setattr(Cifar10, "__init__", offline)
     refused("cifar10", "could not be downloaded .*no network.*path of a .npz")
+
+
+DOWNLOADER = """
+import os, sys, time
+from pathlib import Path
+import numpy as np
+
+place = Path(os.environ["HOME"])
+
+class Cifar10:
+    def __init__(self, root, train, download):
+        there = place / "there"
+        if not there.exists():
+            (place / f"download-{os.getpid()}").touch()
+            time.sleep(0.5)
+            there.touch()
+        self.data = np.zeros((40, 32, 32, 3), np.uint8)
+        self.targets, self.classes = [0] * 40, ["a"]
+
+for name in ("torchvision", "torchvision.datasets"):
+    sys.modules[name] = type(sys)(name)
+sys.modules["torchvision"].datasets = sys.modules["torchvision.datasets"]
+sys.modules["torchvision"].datasets.CIFAR10 = Cifar10
+
+from gaea_mini.data import load
+(place / f"ready-{os.getpid()}").touch()
+while len(list(place.glob("ready-*"))) < 2:
+    time.sleep(0.01)
+load("cifar10", size=8)
+"""
+
+
+def test_of_two_processes_one_downloads(tmp_path, root):
+    """Both begin at one moment; the stand-in for the library takes half a second."""
+    env = os.environ | {"HOME": str(tmp_path), "PYTHONPATH": str(root)}
+    command = [sys.executable, "-c", DOWNLOADER]
+    processes = [subprocess.Popen(command, env=env) for _ in range(2)]
+    assert [process.wait(timeout=120) for process in processes] == [0, 0]
+    assert len(list(tmp_path.glob("download-*"))) == 1
 
 
 def test_every_truncation_is_refused(write):

@@ -115,17 +115,32 @@ def test_kill_9_in_mid_search_then_resume_gives_the_same_theta(tmp_path):
 def test_a_full_disk_keeps_the_checkpoint_and_the_record_before(tmp_path):
     """The kernel lets no file grow beyond the limit, as on a full disk."""
     file, out = tmp_path / "c.pt", tmp_path / "run.json"
+    files = ("--checkpoint", file, "--out", out)
+    assert main([*SMALL, *map(str, files)]) == 0
+    straight = Run.load(out)
+    # As after the first of two epochs.
+    file.with_name("c.pt.before").replace(file)
+    before = file.read_bytes()
     out.write_text("the record before")
-    process = command(*SMALL, "--checkpoint", file, "--out", out, limit=2000)
+    process = command(*SMALL, *files, limit=2000)
     stdout, err = process.communicate()
     assert process.returncode == 2, err
     assert errors(err) == [f"gaea_mini: {file}: File too large"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.json"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.pt", "run.json"]
+    assert file.read_bytes() == before and len(before) > 2000
     assert out.read_text() == "the record before"
+    # With room again it goes on from there: the time of the first epoch is the old one.
+    process = command(*SMALL, *files)
+    _, err = process.communicate()
+    assert process.returncode == 0, err
+    resumed = Run.load(out)
+    assert resumed.theta == straight.theta
+    assert resumed.seconds[:2] == straight.seconds[:2]
 
     # Room for the checkpoint before, not for the record at the end, nor elsewhere.
     spare = tmp_path / "spare"
     spare.mkdir()
+    out.write_text("the record before")
     process = command(
         *SMALL, "--out", out, limit=1000, env={**os.environ, "TMPDIR": str(spare)}
     )

@@ -148,6 +148,26 @@ def test_who_said_yes_or_is_done_soon_is_not_asked(answer, capsys):
     assert capsys.readouterr().err == "gaea_mini: an hour\ngaea_mini: a minute\n"
 
 
+def test_several_processes_do_not_wait_for_an_answer(answer, monkeypatch, capsys):
+    """Nothing is read: the others would give up before a slow answer."""
+    answer("y\n")
+    monkeypatch.setattr(sys.stdin, "readline", None)
+    monkeypatch.setattr(forecast, "is_small", lambda budget, pictures: False)
+    whole = SimpleNamespace(seconds=3600.0)
+    monkeypatch.setattr(forecast, "of_search", lambda *given: whole)
+    ranks = SimpleNamespace(count=2, first=lambda call: call())
+    data = SimpleNamespace(x=[])
+
+    def begin(yes):
+        options = SimpleNamespace(checkpoint=None, curvature=False, yes=yes)
+        full.forecast_search(options, None, data, *[None] * 2, "cpu", None, ranks)
+
+    with pytest.raises(InputError, match="several processes cannot ask: give --yes"):
+        begin(yes=False)
+    begin(yes=True)
+    assert "Go on?" not in capsys.readouterr().err
+
+
 def test_without_a_terminal_a_day_is_the_limit(answer):
     answer("", terminal=False)
     full.ask(20 * 3600, "20 hours", yes=False)

@@ -17,10 +17,10 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def test_it_asks_for_what_the_package_needs_but_for_torch() -> None:
-    """Nor for joblib: without it two searches run one after the other."""
+    """And what comes with it, and joblib: without it searches follow one another."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     names = {wanted.split(">=")[0] for wanted in project["dependencies"]}
-    assert {*here.NEEDS, "torch", "joblib"} == names
+    assert {*here.NEEDS, "torch", "filelock", "joblib"} == names
 
 
 def test_the_line_names_versions_device_and_preset(

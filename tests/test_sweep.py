@@ -1,6 +1,7 @@
 """Many searches: resumable, one record each, on processes and on a Dask cluster."""
 
 import io
+import json
 import os
 import signal
 import subprocess
@@ -9,11 +10,13 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gaea_mini import forecast
+from gaea_mini import sweep as module
 from gaea_mini.cli import build_parser, full, main
-from gaea_mini.cli.sweep import points_of
+from gaea_mini.cli.sweep import ask_about, points_of
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, Run, search
 from gaea_mini.sweep import Point, search_point, sweep
@@ -35,8 +38,6 @@ def start(folder, *arguments):
 def in_this_process(monkeypatch):
     """Workers that are no processes, and a list of what they were given."""
     from contextlib import contextmanager
-
-    from gaea_mini import sweep as module
 
     given = []
 
@@ -92,6 +93,27 @@ def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
     (line,) = str(info.value).splitlines()
     assert line.startswith(f"{POINTS[1].name}: ") and "1 of 2 records are in" in line
     assert (tmp_path / f"{POINTS[0].name}.json").exists()
+
+
+def test_pictures_are_read_once_for_all_points(few_pictures, monkeypatch):
+    read = []
+
+    def load(*given):
+        read.append(given)
+        return real(*given)
+
+    real = module.load
+    monkeypatch.setattr(module, "load", load)
+    points = [replace(point, data=few_pictures, preset="gpu") for point in POINTS]
+    first, second = (point.arguments()[1] for point in points)
+    assert first is second and read == [(few_pictures, 32, None)]
+    # Other pictures under the same name are other pictures.
+    with np.load(few_pictures) as file:
+        arrays = dict(file)
+    np.savez(few_pictures, **arrays | {"x_train": arrays["x_train"][::-1]})
+    os.utime(few_pictures, (0, 0))
+    other = points[0].arguments()[1]
+    assert (other.x == first.x[::-1]).all() and (other.x != first.x).any()
 
 
 def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
@@ -172,8 +194,21 @@ def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
     long_ones("y\n")
     assert main([*WIDE, "--out", str(tmp_path)]) == 0
     assert len(list(tmp_path.glob("*.json"))) == 4
-    # What was begun was asked about before: nobody answers now.
-    next(tmp_path.glob("*.json")).unlink()
+    # What is missing of an arm is asked about by the time in a record of the arm.
+    point = Point("compact", "darts", "bilevel", 1, epochs=1)
+    other = tmp_path / "compact-darts-bilevel-seed0.json"
+    (tmp_path / f"{point.name}.json").unlink()
+    hours = {"seconds": [0.0, 7200.0]}
+    other.write_text(json.dumps(json.loads(other.read_text()) | hours))
+    given.clear()
+    long_ones("n\n")
+    capsys.readouterr()
+    assert main([*WIDE, "--out", str(tmp_path)]) == 2
+    first, whole, _ = capsys.readouterr().err.splitlines()
+    assert first.endswith(f"compact-darts-bilevel: 2.0 hours, as recorded in {other}")
+    assert whole.startswith("gaea_mini: 1 searches, 2.0 hours ") and given == []
+    # What goes on from a checkpoint was asked about before: nobody answers now.
+    list(search(*point.arguments(), checkpoint=tmp_path / f"{point.name}.pt"))
     long_ones("n\n")
     assert main([*WIDE, "--out", str(tmp_path)]) == 0
     # An arm that is new has not been asked about.
@@ -182,6 +217,44 @@ def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
     first, whole, _ = capsys.readouterr().err.splitlines()
     assert first.split(": ")[1] == "compact-gdas-bilevel"
     assert whole.startswith("gaea_mini: 2 searches, ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        # Three of 2 hours and one of 1: two places are busy for 2 + 2 hours.
+        (["--jobs", "2"], "7.0 hours one after the other, 4.0 hours with 2 at a time"),
+        (["--jobs", "9"], "2.0 hours with 9 at a time"),
+        (["--jobs", "2", "--device", "cuda"], "7.0 hours with 1 at a time, because th"),
+        (["--scheduler", "tcp://x:1", "--jobs", "9"], "3.0 hours with 3 Dask workers"),
+    ],
+    ids=" ".join,
+)
+def test_the_hours_of_a_sweep(arguments, says, monkeypatch, capsys):
+    monkeypatch.setattr("gaea_mini.evaluate.workers.count_workers", lambda address: 3)
+    options = build_parser().parse_args(["sweep", "--yes", "--out", "x", *arguments])
+    points = [Point("compact", "darts", "bilevel", seed) for seed in range(3)]
+    points.append(Point("compact", "gdas", "bilevel", 0))
+    hours = {points[0].arm: 2, points[3].arm: 1}
+    ask_about(options, {arm: (3600.0 * h, "") for arm, h in hours.items()}, points)
+    assert says in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("device", "jobs"), [("cpu", 5), ("cuda", 1), ("cuda:1", 1)])
+def test_on_cuda_one_at_a_time_unless_more_are_asked_for(
+    device, jobs, tmp_path, monkeypatch
+):
+    found = []
+
+    def instead(points, folder, jobs, scheduler, device, *rest):
+        found.append(jobs)
+        return iter([])
+
+    monkeypatch.setattr("gaea_mini.sweep.sweep", instead)
+    monkeypatch.setattr(os, "cpu_count", lambda: 5)
+    command = ["sweep", "--out", str(tmp_path), "--device", device]
+    assert main(command) == main([*command, "--jobs", "3"]) == 0
+    assert found == [jobs, 3]
 
 
 def test_of_several_at_a_time_all_must_fit_into_memory(

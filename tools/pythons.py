@@ -26,7 +26,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PLACE = ROOT / "_build" / "pythons"
 STACKS = ROOT / "book" / "back" / "stacks.json"
 NEEDED = (
-    *("numpy", "matplotlib", "scipy", "ipywidgets", "anywidget", "tqdm"),
+    *("numpy", "matplotlib", "scipy", "ipywidgets", "anywidget", "tqdm", "filelock"),
     *("pytest", "hypothesis", "joblib", "optuna", "PyYAML", "beautifulsoup4"),
 )
 # They need the book's own environment, or look at it.

@@ -107,7 +107,8 @@ def forecast_search(
         partial(check_memory, yes=options.yes),
         options.curvature,
     )
-    ranks.first(lambda: ask(expected.seconds, str(expected), options.yes))
+    alone = ranks.count == 1
+    ranks.first(lambda: ask(expected.seconds, str(expected), options.yes, alone))
 
 
 def precision_for(device: str) -> str:
@@ -139,14 +140,22 @@ def check_memory(
     print(f"gaea_mini: {told}", file=sys.stderr)
 
 
-def ask(seconds: float, told: str, yes: bool) -> None:
+def ask(seconds: float, told: str, yes: bool, alone: bool = True) -> None:
     """Say what is to come, and where it is long ask whether to go on.
 
     Without a terminal nobody can answer: then up to a day is gone on with, and what is
-    longer is refused.
+    longer is refused. Several processes are not asked, because those that wait for the
+    one with the answer give up after ten minutes: there ``yes`` must be given.
+
+    Args:
+      seconds: how long it will take.
+      told: the same in words.
+      yes: do not ask.
+      alone: this process is the only one.
 
     Raises:
-      InputError: the answer was no, or nobody can answer and it is longer than a day.
+      InputError: the answer was no, several processes would have to wait for it, or
+        nobody can answer and it is longer than a day.
     """
     print(f"gaea_mini: {told}", file=sys.stderr)
     if yes or seconds <= LONG:
@@ -158,6 +167,8 @@ def ask(seconds: float, told: str, yes: bool) -> None:
                 "or a smaller --preset or fewer --epochs"
             )
         return
+    if not alone:
+        raise InputError("that is long, and several processes cannot ask: give --yes")
     print("Go on? [Y/n] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().lower() not in ("\n", "y\n", "yes\n"):
         raise InputError("not begun; nothing was written")

@@ -299,13 +299,20 @@ def _budget(options: argparse.Namespace) -> Any:
 
 
 def device_there(name: str) -> str:
-    """A device that is really there."""
+    """A device that is really there.
+
+    Of several processes none touches a CUDA device here: each has yet to take its own.
+    """
     import torch
 
+    from gaea_mini.search.distributed import ranks_of
     from gaea_mini.search.precision import device_named
 
+    there = torch.cuda.is_available()
     if name == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cuda" if there else "cpu"
+    if name == "cuda" and there and ranks_of(os.environ).count > 1:
+        return name
     return str(device_named(name))
 
 

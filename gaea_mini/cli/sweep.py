@@ -4,6 +4,7 @@ import argparse
 import os
 import sys
 from functools import partial
+from heapq import heapreplace
 from itertools import product
 from statistics import mean, stdev
 from typing import Any
@@ -33,21 +34,44 @@ def add_sweep(commands: Any) -> None:
     add("--objectives", nargs="+", default=["bilevel"], help="as of 'search'")
     add("--seeds", default="0-4", help="as '0-4' or '0,3,7'")
     add("--data", type=given, help="as of 'search'; workers read it themselves")
-    add("--preset", default="tiny", help="as of 'search'")
+    add(
+        "--preset",
+        default="tiny",
+        help="'tiny', 'cpu' or 'gpu', of the size that it has with 'search'; it "
+        "chooses neither the methods nor --warm-up, --precision or --compile",
+    )
     add("--epochs", type=int, help="in place of the preset's")
     add("--lr-theta", type=float, help="of all methods; by default each has its own")
     add("--warm-up", type=float, metavar="PART", help="of all methods, as of 'search'")
-    add("--precision", default="float32", help="as of 'search'")
-    add("--compile", action="store_true", help="as of 'search'")
+    add(
+        "--precision",
+        default="float32",
+        help="'float32', 'bfloat16' or, on CUDA, 'float16'; with every preset",
+    )
+    add(
+        "--compile",
+        action=argparse.BooleanOptionalAction,
+        default=False,
+        help="hand each network to torch.compile; with every preset",
+    )
     add("--device", default="cpu", help="of every search: 'cpu', 'cuda' or 'cuda:N'")
     add("--out", type=a_folder, required=True, help="folder for the records")
-    add("--jobs", type=int, default=os.cpu_count(), help="searches at a time, here")
+    add(
+        "--jobs",
+        type=int,
+        help="searches at a time, here. By default one a core; on CUDA one",
+    )
     add(
         "--scheduler",
         metavar="ADDRESS",
         help="Dask scheduler, as tcp://host:8786: its workers search instead",
     )
-    add("--yes", action="store_true", help="as of 'search'")
+    add(
+        "--yes",
+        action="store_true",
+        help="do not ask before searches of more than ten minutes in all, nor refuse "
+        "those that need more memory than is free",
+    )
     add_table(sweep, required=False)
     sweep.set_defaults(run=run_sweep)
 
@@ -62,6 +86,9 @@ def _sweep(options: argparse.Namespace) -> None:
     from gaea_mini.evaluate import NasBench201
     from gaea_mini.sweep import sweep
 
+    if options.jobs is None:
+        on_cuda = options.device.startswith("cuda")
+        options.jobs = 1 if on_cuda else os.cpu_count() or 1
     if options.jobs < 1:
         raise InputError(f"--jobs is {options.jobs}; it must be 1 or more")
     points = points_of(options)
@@ -118,25 +145,51 @@ def points_of(options: argparse.Namespace) -> list[Any]:
 
 
 def ask_about(
-    options: argparse.Namespace, expected: dict[str, Any], missing: list[Any]
+    options: argparse.Namespace,
+    costs: dict[str, tuple[float, str]],
+    missing: list[Any],
 ) -> None:
     """Say how long the searches to come will take, and ask whether to begin.
+
+    Those that share a CUDA device take as long together as one after the other.
+
+    Args:
+      options: of the command.
+      costs: seconds of one search of each arm, and the same in words.
+      missing: the searches.
 
     Raises:
       InputError: the answer was no, or there is nobody to ask.
     """
+    from gaea_mini.evaluate.workers import count_workers
     from gaea_mini.forecast import in_words
 
-    for arm, forecast in expected.items():
-        print(f"gaea_mini: {arm}: {forecast}", file=sys.stderr)
-    seconds = sum(expected[point.arm].seconds for point in missing)
-    told = f"{len(missing)} searches, {in_words(seconds)} one after the other"
+    for arm, (_, words) in costs.items():
+        print(f"gaea_mini: {arm}: {words}", file=sys.stderr)
+    each = [costs[point.arm][0] for point in missing]
+    told = f"{len(missing)} searches, {in_words(sum(each))} one after the other"
+    at_once, how = options.jobs, "at a time"
     if options.scheduler:
-        told += "; the workers share them"
-    else:
-        seconds /= min(options.jobs, len(missing))
-        told += f", {in_words(seconds)} with {options.jobs} at a time"
-    ask(seconds, told, options.yes)
+        at_once, how = count_workers(options.scheduler), "Dask workers"
+    elif options.device.startswith("cuda"):
+        at_once, how = 1, "at a time, because they share one CUDA device"
+    seconds = until_done(each, at_once)
+    ask(seconds, f"{told}, {in_words(seconds)} with {at_once} {how}", options.yes)
+
+
+def until_done(each: list[float], at_once: int) -> float:
+    r"""Time until the last is done, if a place that is free takes the next.
+
+    Of S alike with M places this is :math:`h \lceil S / M \rceil`, Eq. (eq-rounds).
+
+    >>> until_done([2.0, 2.0, 2.0], 2)
+    4.0
+    """
+    busy = [0.0] * at_once
+    for time in each:
+        # Eq. (eq-rounds)
+        heapreplace(busy, busy[0] + time)
+    return max(busy)
 
 
 def fit_together(at_once: int, yes: bool, need: float, free: float | None) -> None:

@@ -56,7 +56,7 @@ def workers(scheduler: str | None, jobs: int) -> AbstractContextManager[Doer]:
     Raises:
       InputError: joblib or Dask is missing; there is no scheduler, or it has no worker,
         at the start or for a minute later on; a process was killed; or a worker lacks
-        this package.
+        this package or has more than one thread.
     """
     return _processes(jobs) if scheduler is None else _cluster(scheduler)
 
@@ -102,28 +102,17 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
     Not through joblib's own Dask backend: with results as they come, version 1.6 waits
     for ever once a task has failed there.
     """
-    try:
-        from distributed import CancelledError, Client, KilledWorker
-        from distributed.comm.core import CommClosedError
-    except ImportError:
-        raise InputError(
-            "--scheduler needs Dask: pip install distributed, then run this again"
-        ) from None
-    # What it would log of a lost cluster, with a traceback, is told in one line below.
-    for logger in ("distributed", "distributed.client"):
-        logging.getLogger(logger).setLevel(logging.CRITICAL)
-    try:
-        client = Client(scheduler, timeout=20)
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
-            "scheduler' prints, as tcp://host:8786"
-        ) from None
+    client = _client(scheduler)
+    from distributed import CancelledError, KilledWorker
+    from distributed.comm.core import CommClosedError
 
     def run(
         task: Callable[..., Any], arguments: Sequence[tuple[Any, ...]]
     ) -> Iterator[Any]:
-        futures = [client.submit(task, *given, pure=False) for given in arguments]
+        futures = [
+            client.submit(_alone, scheduler, task, *given, pure=False)
+            for given in arguments
+        ]
         try:
             for future in _as_they_come(client, futures):
                 yield future.result()
@@ -144,7 +133,63 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
                 f"'dask worker {scheduler} --nthreads 1'"
             ) from None
         _require_package(client)
+        for threads in client.nthreads().values():
+            _require_one_thread(scheduler, threads)
         yield run
+
+
+def _alone(scheduler: str, task: Callable[..., Any], *given: Any) -> Any:
+    """What a Dask worker does: ``task(*given)``, if no other task can run beside it.
+
+    A worker that came later is asked here too.
+    """
+    from distributed import get_worker
+
+    _require_one_thread(scheduler, get_worker().state.nthreads)
+    return task(*given)
+
+
+def _require_one_thread(scheduler: str, threads: int) -> None:
+    """Refuse a worker that does several tasks at once.
+
+    Torch's random generator is one for the whole process: tasks in two threads would
+    take numbers from each other.
+    """
+    if threads > 1:
+        raise InputError(
+            f"a Dask worker has {threads} threads, whose tasks would share one random "
+            f"generator; start each with 'dask worker {scheduler} --nthreads 1'"
+        )
+
+
+def _client(scheduler: str) -> Any:
+    """A client of this scheduler."""
+    try:
+        from distributed import Client
+    except ImportError:
+        raise InputError(
+            "--scheduler needs Dask: pip install distributed, then run this again"
+        ) from None
+    # What it would log of a lost cluster, with a traceback, is told in one line.
+    for logger in ("distributed", "distributed.client"):
+        logging.getLogger(logger).setLevel(logging.CRITICAL)
+    try:
+        return Client(scheduler, timeout=20)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"no Dask scheduler at {scheduler!r}: {error}; give the address that 'dask "
+            "scheduler' prints, as tcp://host:8786"
+        ) from None
+
+
+def count_workers(scheduler: str) -> int:
+    """How many workers a Dask scheduler has now; at least 1, as one may be on its way.
+
+    Raises:
+      InputError: Dask is missing, or there is no scheduler.
+    """
+    with _client(scheduler) as client:
+        return max(1, len(client.nthreads()))
 
 
 def _require_package(client: Any) -> None:

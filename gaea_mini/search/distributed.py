@@ -226,9 +226,16 @@ def joined(device: str) -> Iterator[tuple[Ranks, str]]:
 
 @contextmanager
 def _lost(ranks: Ranks) -> Iterator[None]:
-    """One line in place of what the library says when a process is gone."""
+    """One line in place of what gloo says when a process is gone.
+
+    With NCCL it hardly comes to this line: torchrun ends the others as soon as one has
+    failed, or NCCL's watchdog does after ``PATIENCE``. A device that is full is told as
+    it is, not as a lost process.
+    """
     try:
         yield
+    except torch.OutOfMemoryError:
+        raise
     except RuntimeError as error:
         reason = str(error).splitlines()[0][:80]
         raise RankLostError(

@@ -119,7 +119,8 @@ def compiled(
         raise InputError(
             f"compile: torch.compile does not work here for {device.type} "
             f"({type(error).__name__}: {str(error).splitlines()[0]}); it needs a C++ "
-            "compiler on the CPU and Triton on CUDA; leave compile out"
+            "compiler on the CPU and Triton on CUDA; take compile=False, on the "
+            "command line --no-compile"
         ) from None
     if not graphs:
         return torch.compile(network, backend=BACKEND)

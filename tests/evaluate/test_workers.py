@@ -1,5 +1,6 @@
 """Tasks side by side, and on a Dask cluster whose workers vanish or cannot read."""
 
+import json
 import os
 import subprocess
 import sys
@@ -14,12 +15,13 @@ from gaea_mini.data import load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import workers as module
 from gaea_mini.evaluate.rounding import train_weights_at, trained_supernet
-from gaea_mini.evaluate.workers import side_by_side, workers
+from gaea_mini.evaluate.workers import count_workers, side_by_side, workers
 from gaea_mini.recipes import CHAPTER
 from gaea_mini.search import darts, gdas
 from gaea_mini.supernet import space
 
 DASK = (sys.executable, "-m", "dask")
+QUIET = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
 
 
 def slow_first(number):
@@ -62,25 +64,28 @@ def test_without_joblib_it_goes_one_after_another(monkeypatch):
     assert found == [(0, os.getpid()), (1, os.getpid())]
 
 
+def start_worker(file, threads, **options):
+    """A Dask worker of the scheduler that writes this file."""
+    given = ("--no-nanny", "--nthreads", str(threads), "--scheduler-file", str(file))
+    command = [*DASK, "worker", *given, "--no-dashboard"]
+    return subprocess.Popen(command, **options, **QUIET)
+
+
 @contextmanager
-def bare_cluster(folder, path=None):
+def bare_cluster(folder, path=None, threads=1):
     """A scheduler and one worker that nobody starts anew: address and worker."""
     pytest.importorskip("distributed")
     file = folder / "scheduler.json"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
     env = os.environ | ({"PYTHONPATH": str(path)} if path else {})
     given = ("--port", "0", "--no-dashboard", "--scheduler-file", str(file))
-    scheduler = subprocess.Popen([*DASK, "scheduler", *given], env=env, **quiet)
-    given = ("--no-nanny", "--nthreads", "1", "--scheduler-file", str(file))
-    worker = subprocess.Popen(
-        [*DASK, "worker", *given, "--no-dashboard"], env=env, cwd=folder, **quiet
-    )
+    scheduler = subprocess.Popen([*DASK, "scheduler", *given], env=env, **QUIET)
+    worker = start_worker(file, threads, env=env, cwd=folder)
     try:
         deadline = time.monotonic() + 60
         while not file.exists():
             assert time.monotonic() < deadline and scheduler.poll() is None
             time.sleep(0.05)
-        yield file.read_text().split('"address": "')[1].split('"')[0], worker
+        yield json.loads(file.read_text())["address"], worker
     finally:
         for process in (worker, scheduler):
             process.kill()
@@ -93,6 +98,7 @@ def test_when_all_workers_are_gone_none_is_waited_for_for_ever(tmp_path, monkeyp
     monkeypatch.setattr(module, "PATIENCE", 3.0)
     with bare_cluster(tmp_path) as (address, worker):
         with workers(address, 1) as run:
+            assert count_workers(address) == 1
             results = run(max, [(number, 7) for number in range(5)])
             assert sorted(results) == [7] * 5
             results = run(time.sleep, [(0.0,), (60.0,)])
@@ -134,3 +140,25 @@ def test_what_a_task_raises_comes_out_as_it_is(tmp_path):
             next(run(divmod, [(1, 0)]))
         with pytest.raises(FileNotFoundError, match="no such place"):
             next(run(os.listdir, [("no such place",)]))
+
+
+@pytest.mark.slow
+def test_workers_with_several_threads_are_refused(tmp_path):
+    """Their tasks would take numbers from one generator. Also one that comes later."""
+    says = "a Dask worker has 2 threads, .*--nthreads 1'$"
+    (tmp_path / "two").mkdir()
+    with bare_cluster(tmp_path / "two", threads=2) as (address, _):
+        with pytest.raises(InputError, match=says) as info, workers(address, 1):
+            pass
+        assert f"'dask worker {address} --nthreads 1'" in str(info.value)
+    with bare_cluster(tmp_path) as (address, first), workers(address, 1) as run:
+        assert list(run(max, [(1, 2)])) == [2]
+        file = tmp_path / "scheduler.json"
+        later = start_worker(file, 2, env=os.environ, cwd=tmp_path)
+        try:
+            first.kill()
+            with pytest.raises(InputError, match=says):
+                next(run(max, [(1, 2)]))
+        finally:
+            later.kill()
+            later.wait()

@@ -7,11 +7,13 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
+from gaea_mini.cli import main
 from gaea_mini.errors import InputError
 from gaea_mini.search import Run, darts, distributed, enas, search
 from gaea_mini.search.distributed import ALONE, Ranks, joined
@@ -257,6 +259,31 @@ def test_each_process_has_a_device_of_its_own(monkeypatch):
             pass
 
 
+@pytest.mark.parametrize("asked", ["cuda", "auto"])
+def test_the_command_gives_each_process_its_own_device(asked, monkeypatch):
+    """Nothing is put on a device before torch is told which one it is."""
+    told = []
+
+    def touch(*size, device):
+        told.append(f"touched {device}")
+        return SimpleNamespace(device=torch.device("cuda:0"))
+
+    for name, value in TORCHRUN.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(torch, "empty", touch)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", told.append)
+    monkeypatch.setattr(distributed.dist, "init_process_group", lambda *_, **__: None)
+    monkeypatch.setattr(distributed.dist, "destroy_process_group", lambda: None)
+    monkeypatch.setattr(
+        "gaea_mini.cli.search._search",
+        lambda options, ranks, device: told.append((ranks, device)),
+    )
+    assert main(["search", "--device", asked]) == 0
+    assert told == ["cuda:1", (Ranks(1, 2), "cuda:1")]
+
+
 def test_parts_of_a_batch_make_the_whole():
     whole = list(range(12))
     parts = [whole[Ranks(rank, 3).part] for rank in range(3)]
@@ -300,6 +327,15 @@ def test_a_process_that_is_gone_is_one_line(monkeypatch):
         with pytest.raises(distributed.RankLostError, match="closed by peer") as info:
             call(Ranks(0, 2))
         assert "\n" not in str(info.value)
+
+
+def test_a_full_device_is_not_taken_for_a_lost_process(monkeypatch):
+    def full(*given, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(distributed.dist, "all_reduce", full)
+    with pytest.raises(torch.OutOfMemoryError, match="CUDA out of memory"):
+        Ranks(0, 2).mean([torch.ones(2)])
 
 
 def test_processes_that_drift_apart_are_found(monkeypatch):

@@ -115,7 +115,7 @@ def test_inductor_computes_the_same():
 def test_where_nothing_can_compile_one_line_says_so(data, budget, monkeypatch):
     """Before the search begins, not in the middle of it."""
     monkeypatch.setattr(speed, "BACKEND", "no_such_backend")
-    with pytest.raises(InputError, match="leave compile out") as error:
+    with pytest.raises(InputError, match="compile=False, .* --no-compile$") as error:
         next(search(COMPACT, data, darts(), budget, compile=True))
     assert "\n" not in str(error.value)
 
