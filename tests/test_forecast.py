@@ -16,7 +16,8 @@ from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
 from gaea_mini.search.budget import Budget as Sizes
-from gaea_mini.search.speed import Speed
+from gaea_mini.search.distributed import ALONE
+from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
@@ -160,12 +161,28 @@ def test_several_processes_do_not_wait_for_an_answer(answer, monkeypatch, capsys
 
     def begin(yes):
         options = SimpleNamespace(checkpoint=None, curvature=False, yes=yes)
-        full.forecast_search(options, None, data, *[None] * 2, "cpu", None, ranks)
+        full.forecast_search(options, None, data, *[None] * 2, "cpu", EXACT, ranks)
 
     with pytest.raises(InputError, match="several processes cannot ask: give --yes"):
         begin(yes=False)
     begin(yes=True)
     assert "Go on?" not in capsys.readouterr().err
+
+
+def test_before_a_silence_the_compiling_is_said(monkeypatch, capsys):
+    monkeypatch.setattr(forecast, "is_small", lambda budget, pictures: False)
+
+    def measured(*given):
+        said.append(capsys.readouterr().err)
+        return SimpleNamespace(seconds=1.0)
+
+    monkeypatch.setattr(forecast, "of_search", measured)
+    options = SimpleNamespace(checkpoint=None, curvature=False, yes=True)
+    data, said = SimpleNamespace(x=[]), []
+    for speed in (EXACT, Speed(compile=True)):
+        full.forecast_search(options, None, data, *[None] * 2, "cpu", speed, ALONE)
+    assert said[0] == ""
+    assert said[1].splitlines()[-1].startswith("gaea_mini: compiling, to measure a few")
 
 
 def test_without_a_terminal_a_day_is_the_limit(answer):

@@ -102,6 +102,7 @@ def forecast_search(
     begun = ranks.first(lambda: file is not None and file.exists())
     if begun or forecast.is_small(budget, len(data.x)):
         return
+    say_compiling(speed)
     expected = forecast.of_search(
         *(where, data, chosen, budget, device, speed, ranks),
         partial(check_memory, yes=options.yes),
@@ -109,6 +110,16 @@ def forecast_search(
     )
     alone = ranks.count == 1
     ranks.first(lambda: ask(expected.seconds, str(expected), options.yes, alone))
+
+
+def say_compiling(speed: Any) -> None:
+    """Before a forecast: why nothing is heard for a while."""
+    if speed.compile:
+        print(
+            "gaea_mini: compiling, to measure a few steps; this may take minutes, now "
+            "and once more at the start, and is not in the hours",
+            file=sys.stderr,
+        )
 
 
 def precision_for(device: str) -> str:

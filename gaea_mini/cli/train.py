@@ -14,6 +14,7 @@ from gaea_mini.cli.full import (
     check_memory,
     notes,
     precision_for,
+    say_compiling,
     stopped_by_sigterm,
     watch,
 )
@@ -256,6 +257,7 @@ def _forecast(
     begun = options.checkpoint is not None and options.checkpoint.exists()
     if begun or forecast.is_small(recipe, len(data.x)):
         return
+    say_compiling(speed)
     expected = forecast.of_training(
         *(where, genotype, data, recipe, device, speed),
         partial(check_memory, yes=options.yes),
