@@ -27,7 +27,8 @@ PLACE = ROOT / "_build" / "pythons"
 STACKS = ROOT / "book" / "back" / "stacks.json"
 NEEDED = (
     *("numpy", "matplotlib", "scipy", "ipywidgets", "anywidget", "tqdm", "filelock"),
-    *("pytest", "hypothesis", "joblib", "optuna", "PyYAML", "beautifulsoup4"),
+    *("pytest", "hypothesis", "joblib", "optuna", "distributed", "PyYAML"),
+    "beautifulsoup4",
 )
 # They need the book's own environment, or look at it.
 NOT_HERE = (
