@@ -8,6 +8,7 @@ from gaea_mini.evaluate.networks import build_network, count
 from gaea_mini.evaluate.signal import Components, Order, components, order_of_best
 from gaea_mini.evaluate.trained import TrainedTable, load_table
 from gaea_mini.evaluate.training import TRAININGS, TrainingRecipe
+from gaea_mini.evaluate.workers import side_by_side
 
 __all__ = [
     "TRAININGS",
@@ -24,5 +25,6 @@ __all__ = [
     "load_table",
     "network_class",
     "order_of_best",
+    "side_by_side",
     "train_alone",
 ]
