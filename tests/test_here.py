@@ -27,6 +27,7 @@ def test_the_line_names_versions_device_and_preset(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(here, "device", lambda: "cuda")
+    monkeypatch.setattr(here, "found", lambda name: True)
     here.begin()
     [line] = capsys.readouterr().out.splitlines()
     assert line.startswith(f"gaea_mini {__version__}, Python 3.")
