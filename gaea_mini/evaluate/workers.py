@@ -21,13 +21,14 @@ def side_by_side(
 ) -> list[Any]:
     """``[task(item) for item in items]``, several at a time.
 
-    Each runs in a process of its own, with its part of the cores; the results are the
-    same as one after another. Without joblib they are made one after another.
+    Each runs in a process of its own, with its part of the cores; without joblib, one
+    after another in this one. With the same number of threads, which ``make`` sets to
+    one, a search is the same to the bit either way.
 
     Args:
       task: a function; one that was written in a notebook will do.
       items: what it is called with.
-      jobs: most processes at once; never more than there are cores.
+      jobs: most processes at once.
 
     Raises:
       InputError: a process was killed.
@@ -36,11 +37,11 @@ def side_by_side(
     [2, 3]
     """
     try:
-        from joblib import Parallel, cpu_count, delayed
+        from joblib import Parallel, delayed
     except ImportError:
         return [task(item) for item in items]
     # Nothing is shared through files: arrays that come that way cannot be written to.
-    parallel = Parallel(n_jobs=min(jobs, cpu_count()), max_nbytes=None)
+    parallel = Parallel(n_jobs=jobs, max_nbytes=None)
     with _lost_process():
         return list(parallel(delayed(task)(item) for item in items))
 
