@@ -130,6 +130,15 @@ function cellView({ edges, layout, operations }) {
   } };
 }
 
+// However often it is asked between two frames, it draws once. What is drawn now is no
+// longer asked for, and close leaves no frame behind.
+function painter(draw) {
+  let asked = 0;
+  const close = () => { cancelAnimationFrame(asked); asked = 0; };
+  const now = () => { close(); draw(); };
+  return { now, close, ask() { asked ||= requestAnimationFrame(now); } };
+}
+
 // Sets values of the model. A kernel, if there is one, hears of them ten times a second
 // at most; close tells it what it has not heard yet and leaves no timer.
 function keeper(model) {

@@ -124,7 +124,8 @@ const stateOf = (model) => Object.fromEntries(KEYS.map((key) => [key, model.get(
 function build(model, el, now, change) {
   const own = model.get("sets").find((one) => one.name === now.data), { lines, clocks, table, alike } = own;
   const top = 1.15 * Math.max(1, ...lines.flatMap((line) => line.costs.map((_, at) => band(line, at)?.high ?? 0)));
-  let asked = 0, drawn = "", list = [];
+  let drawn = "", list = [];
+  const paint = painter(draw);
   const shown = () => lines.filter((line) => now.methods.includes(line.name));
   const cost = (line) => now.budget * clocks[line.clock].end;
   const chosen = () => list.find((one) => one.line.name === now.point[0] && one.seed === now.point[1])
@@ -165,7 +166,6 @@ function build(model, el, now, change) {
   el.replaceChildren(root);
 
   function draw() {
-    asked = 0;
     const on = shown(), key = JSON.stringify([now.methods, root.clientWidth]);
     list = choices(on, cost);
     charts.forEach((one, number) => {
@@ -229,8 +229,6 @@ function build(model, el, now, change) {
     view.draw(ops);
     code.replaceChildren(...text.split(/(?<=\|)(?=\w|\+)/).flatMap((bit) => [bit, h("wbr")]));
   }
-  // Any number of moves between two frames cost one drawing.
-  function ask() { asked ||= requestAnimationFrame(draw); }
   const choose = (one) => one && change({ point: [one.line.name, one.seed] });
   charts.forEach((one, number) => {
     const at = (event) => { const box = one.svg.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
@@ -247,10 +245,10 @@ function build(model, el, now, change) {
     one.svg.addEventListener("pointermove", (event) => { if (moving && event.buttons) move(event); });
     one.svg.addEventListener("pointerup", () => { moving = false; });
   });
-  const resized = new ResizeObserver(ask);
+  const resized = new ResizeObserver(paint.ask);
   resized.observe(root);
-  draw();
-  return { ask, data, close() { cancelAnimationFrame(asked); resized.disconnect(); } };
+  paint.now();
+  return { ask: paint.ask, data, close() { paint.close(); resized.disconnect(); } };
 }
 
 function render({ model, el }) {

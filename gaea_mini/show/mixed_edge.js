@@ -61,8 +61,8 @@ function build(model, el) {
   const operations = model.get("operations"), what = model.get("label") || "the picture";
   const picture = model.get("pixels").map((row) => row.map((v) => v / 255));
   const outputs = operations.map((one) => apply(picture, one.kind, one.filter));
-  const now = { theta: model.get("theta"), rounded: model.get("rounded"), asked: 0 };
-  const first = now.theta, keep = keeper(model);
+  const now = { theta: model.get("theta"), rounded: model.get("rounded") };
+  const first = now.theta, keep = keeper(model), paint = painter(draw);
 
   // A strand from the picture to each operation and on to the output, as wide as its weight.
   const strands = operations.map(({ colour: stroke }) => s("path", { stroke, fill: "none" }));
@@ -97,7 +97,6 @@ function build(model, el) {
   el.replaceChildren(root);
 
   function draw() {
-    now.asked = 0;
     const { theta, rounded } = now, best = heaviest(theta), mixed = mix(outputs, theta);
     const loss = lost(outputs, theta), tie = theta.filter((t) => t > theta[best] - 1e-9).length > 1;
     mixture.draw(mixed);
@@ -136,25 +135,23 @@ function build(model, el) {
         + `M${c} ${y}C${(c + d[0]) / 2} ${y} ${(c + d[0]) / 2} ${d[1]} ${d}`);
     });
   }
-  // Any number of moves between two frames cost one drawing.
-  function ask() { now.asked ||= requestAnimationFrame(draw); }
   function change(values) {
     Object.assign(now, values);
-    ask();
+    paint.ask();
     keep.set(values);
   }
   function follow() {
     if (model.get("theta") === now.theta && model.get("rounded") === now.rounded) return;
     Object.assign(now, { theta: model.get("theta"), rounded: model.get("rounded") });
-    ask();
+    paint.ask();
   }
   model.on("change:theta", follow);
   model.on("change:rounded", follow);
-  const resized = new ResizeObserver(ask);
+  const resized = new ResizeObserver(paint.ask);
   resized.observe(root);
-  draw();
+  paint.now();
   return () => {
-    cancelAnimationFrame(now.asked);
+    paint.close();
     keep.close();
     resized.disconnect();
     model.off("change:theta", follow);

@@ -284,7 +284,8 @@ const MEASURES = { rounded: "Accuracy after rounding, %", supernet: "Accuracy be
 function build(model, el) {
   const runs = model.get("runs"), labels = runs.map((run) => run.label).join(" and ");
   const last = Math.max(...runs.map((run) => run.theta.length)) - 1;
-  const clock = { t: clamp(model.get("epoch"), 0, last), playing: false, before: 0, asked: 0, saved: 0, said: 0 };
+  const clock = { t: clamp(model.get("epoch"), 0, last), playing: false, before: 0, saved: 0, said: 0 };
+  const paint = painter(draw);
   const epochNow = () => Math.floor(clock.t + 1e-9);
   const button = h("button", { type: "button" });
   const slider = h("input", { type: "range", min: 0, max: last, step: 1, "aria-label": "Epoch" });
@@ -299,7 +300,7 @@ function build(model, el) {
   const known = Object.entries(MEASURES).filter(([key]) => has(key));
   if (known.length) {
     const select = h("select", { "aria-label": "Accuracy of the supernet" }, ...options(known));
-    select.addEventListener("change", () => { relay(); ask(); });
+    select.addEventListener("change", () => { relay(); paint.ask(); });
     charts.push(chart(runs, last, (run) => run[select.value], [], seek, select));
   }
   if (has("truth")) charts.push(chart(runs, last, (run) => run.truth, [], seek, "True test accuracy of the cell, %"));
@@ -311,7 +312,6 @@ function build(model, el) {
   el.replaceChildren(root);
 
   function draw() {
-    clock.asked = 0;
     // While it plays, words change ten times a second at most; nobody reads faster.
     const epoch = epochNow(), words = !clock.playing || performance.now() - clock.said >= 100;
     if (words) clock.said = performance.now();
@@ -320,8 +320,6 @@ function build(model, el) {
     slider.setAttribute("aria-valuetext", `epoch ${epoch} of ${last}`);
     setText(count, `${epoch} / ${last}`);
   }
-  // Any number of moves between two frames cost one drawing.
-  function ask() { clock.asked ||= requestAnimationFrame(draw); }
   function relay() { charts.forEach((part) => part.lay(Math.max(200, part.el.clientWidth || 320))); }
   // A kernel, if there is one, hears of the epoch ten times a second at most.
   function tell(now) {
@@ -344,28 +342,28 @@ function build(model, el) {
     play(false);
     clock.t = clamp(epoch, 0, last);
     tell();
-    ask();
+    paint.ask();
   }
   function frame(now) {
     if (!clock.playing) return;
     const seconds = clamp((now - clock.before) / 1000, 0, 1);
     const reduced = matchMedia("(prefers-reduced-motion: reduce)").matches;
     const t = advance(clock.t, seconds, last, +speed.value, reduced);
-    if (t > clock.t) { clock.before = now; clock.t = t; draw(); tell(now); }
+    if (t > clock.t) { clock.before = now; clock.t = t; paint.now(); tell(now); }
     if (t >= last) seek(last); else clock.next = requestAnimationFrame(frame);
   }
   function follow() {
     if (model.get("epoch") === epochNow()) return;
     play(false);
     clock.t = clamp(model.get("epoch"), 0, last);
-    ask();
+    paint.ask();
   }
   button.addEventListener("click", () => {
     if (clock.playing) seek(epochNow()); else { if (clock.t >= last) clock.t = 0; play(true); }
   });
   slider.addEventListener("input", () => seek(+slider.value));
   model.on("change:epoch", follow);
-  const resized = new ResizeObserver(() => { relay(); ask(); });
+  const resized = new ResizeObserver(() => { relay(); paint.ask(); });
   resized.observe(root);
   // While it plays, what is not on the screen waits until it comes there.
   const seen = new IntersectionObserver((entries) => entries.forEach(({ target, isIntersecting }) => {
@@ -374,9 +372,10 @@ function build(model, el) {
   parts.forEach((part) => seen.observe(part.el));
   play(false);
   relay();
-  draw();
+  paint.now();
   return () => {
-    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
+    cancelAnimationFrame(clock.next);
+    paint.close();
     [resized, seen].forEach((one) => one.disconnect());
     model.off("change:epoch", follow);
   };

@@ -242,7 +242,7 @@ const stateOf = (model) => Object.fromEntries(KEYS.map((key) => [key, model.get(
 function build(model, el, first, keep) {
   const rules = model.get("rules"), names = model.get("names"), steps = model.get("steps");
   const now = stateOf(model), k = now.target.length;
-  const clock = { playing: false, before: 0, asked: 0, next: 0, t: now.step };
+  const clock = { playing: false, before: 0, next: 0, t: now.step }, paint = painter(draw);
   let paths, away, spread;
   const view = k === 3 ? triangle(rules, names, now, change) : bars(rules, k, now, change);
   const charts = [chart(rules, "Distance to the target", LOG),
@@ -287,19 +287,16 @@ function build(model, el, first, keep) {
       h("label", { class: "pg-noise" }, "noise", noise, loud)));
   el.replaceChildren(root);
 
-  // Any number of moves between two frames cost one drawing.
-  function ask() { clock.asked ||= requestAnimationFrame(draw); }
   function compute() {
     paths = walks(now.target, now.lrs, now.noise, now.seed, steps);
     away = paths.map((path) => path.map((theta) => distance(theta, now.target)));
     spread = paths.map((path) => path.map(entropy));
-    ask();
+    paint.ask();
   }
   const resized = new ResizeObserver(relay);
-  function relay() { charts.forEach((part) => part.lay(part.el.clientWidth)); ask(); }
+  function relay() { charts.forEach((part) => part.lay(part.el.clientWidth)); paint.ask(); }
   function draw() {
     const t = Math.floor(clock.t + 1e-9), f = (v) => v.toFixed(3);
-    clock.asked = 0;
     view.draw(now.target, paths, t);
     charts[0].draw(away, steps, t, []);
     charts[1].draw(spread, steps, t, [[entropy(now.target), "target"]]);
@@ -330,12 +327,12 @@ function build(model, el, first, keep) {
     if (on) clock.next = requestAnimationFrame(frame);
     else keep.set({ step: now.step = clock.t });
   }
-  function seek(t) { clock.t = clamp(Math.floor(t), 0, steps); play(false); ask(); }
+  function seek(t) { clock.t = clamp(Math.floor(t), 0, steps); play(false); paint.ask(); }
   function frame(time) {
     if (!clock.playing) return;
     const t = advance(clock.t, clamp((time - clock.before) / 1000, 0, 1), steps,
       matchMedia("(prefers-reduced-motion: reduce)").matches);
-    if (t > clock.t) { Object.assign(clock, { before: time, t }); draw(); }
+    if (t > clock.t) { Object.assign(clock, { before: time, t }); paint.now(); }
     if (t >= steps) seek(steps); else clock.next = requestAnimationFrame(frame);
   }
   // What a kernel assigned.
@@ -348,9 +345,10 @@ function build(model, el, first, keep) {
   }
   KEYS.forEach((key) => model.on(`change:${key}`, follow));
   resized.observe(root);
-  [compute, relay, draw].forEach((part) => part());
+  [compute, relay, paint.now].forEach((part) => part());
   return () => {
-    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
+    cancelAnimationFrame(clock.next);
+    paint.close();
     resized.disconnect();
     KEYS.forEach((key) => model.off(`change:${key}`, follow));
   };

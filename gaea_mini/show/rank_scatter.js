@@ -123,7 +123,8 @@ function build(model, el) {
   const taus = counts.map((states) => states.map((one) => kendall(one, table.truth)));
   const reach = [Math.min(...truth), Math.max(...truth)];
   const now = stateOf(model), scores = new Float64Array(count);
-  const clock = { t: now.epoch, playing: false, before: 0, asked: 0, next: 0 }, keep = keeper(model);
+  const clock = { t: now.epoch, playing: false, before: 0, next: 0 };
+  const keep = keeper(model), paint = painter(draw);
   const at = () => runs.findIndex((run) => run.method === now.method);
   const epochNow = () => Math.floor(clock.t + 1e-9);
   let hover = -1, xs = [], ys = [], recalls, recalled = 0;
@@ -191,7 +192,6 @@ function build(model, el) {
     charts.forEach((one) => one.lay());
   }
   function draw() {
-    clock.asked = 0;
     const r = at(), epoch = epochNow(), part = clock.t - epoch, { x, wide, tall, left } = svg.px;
     const a = counts[r][epoch], b = counts[r][Math.min(last, epoch + 1)];
     for (let i = 0; i < count; i++) scores[i] = 100 / pictures * (a[i] + part * (b[i] - a[i]));
@@ -244,9 +244,7 @@ function build(model, el) {
     code.dataset.cell = text;
     code.replaceChildren(...text.split(/(?<=\|)(?=\w|\+)/).flatMap((bit) => [bit, h("wbr")]));
   }
-  // Any number of moves between two frames cost one drawing.
-  function ask() { clock.asked ||= requestAnimationFrame(draw); }
-  function change(values) { Object.assign(now, values); keep.set(values); ask(); }
+  function change(values) { Object.assign(now, values); keep.set(values); paint.ask(); }
   function play(on) {
     Object.assign(clock, { playing: on, before: performance.now() });
     setText(playing, on ? "Pause" : "Play");
@@ -263,15 +261,15 @@ function build(model, el) {
   function frame(time) {
     if (!clock.playing) return;
     const t = advance(clock.t, clamp((time - clock.before) / 1000, 0, 1), last, matchMedia("(prefers-reduced-motion: reduce)").matches);
-    if (t > clock.t) { Object.assign(clock, { before: time, t }); draw(); }
+    if (t > clock.t) { Object.assign(clock, { before: time, t }); paint.now(); }
     if (t >= last) seek(last); else clock.next = requestAnimationFrame(frame);
   }
   function under(event, far) {
     const box = svg.getBoundingClientRect();
     return nearest(xs, ys, event.clientX - box.left, event.clientY - box.top, far);
   }
-  svg.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") { hover = under(event, 16); ask(); } });
-  svg.addEventListener("pointerleave", () => { hover = -1; ask(); });
+  svg.addEventListener("pointermove", (event) => { if (event.pointerType === "mouse") { hover = under(event, 16); paint.ask(); } });
+  svg.addEventListener("pointerleave", () => { hover = -1; paint.ask(); });
   svg.addEventListener("click", (event) => {
     const found = under(event, 30);
     hover = -1;
@@ -293,15 +291,16 @@ function build(model, el) {
     const moved = model.get("epoch") !== now.epoch;
     Object.assign(now, stateOf(model));
     if (moved) seek(now.epoch);
-    ask();
+    paint.ask();
   }
   KEYS.forEach((key) => model.on(`change:${key}`, follow));
-  const resized = new ResizeObserver(() => { lay(); ask(); });
+  const resized = new ResizeObserver(() => { lay(); paint.ask(); });
   resized.observe(root);
   lay();
-  draw();
+  paint.now();
   return () => {
-    [clock.asked, clock.next].forEach((id) => cancelAnimationFrame(id));
+    cancelAnimationFrame(clock.next);
+    paint.close();
     keep.close();
     resized.disconnect();
     KEYS.forEach((key) => model.off(`change:${key}`, follow));

@@ -83,6 +83,14 @@ SHOW = """async ({ _esm, _css, ...state }) => {
   window.close = await widget.render({ model, el });
 }"""
 
+# Takes the widget from the page, and says what it left.
+CLOSE = """() => {
+  window.close();
+  return { timers: kept.timers.size, frames: kept.frames.size,
+    observers: kept.observers.size, listeners: model.count(), outside: kept.outside };
+}"""
+NOTHING = {"timers": 0, "frames": 0, "observers": 0, "listeners": 0, "outside": []}
+
 
 def widgets() -> dict[str, Any]:
     record, truth, cells = ranking_record(epochs=5)
@@ -134,21 +142,7 @@ def test_a_widget_that_is_removed_while_it_works_leaves_nothing(
     )
     seen = page.evaluate("kept.observers.size + model.count()")
     assert seen > 0
-    left = page.evaluate(
-        """() => {
-          window.close();
-          return { timers: kept.timers.size, frames: kept.frames.size,
-            observers: kept.observers.size, listeners: model.count(),
-            outside: kept.outside };
-        }"""
-    )
-    assert left == {
-        "timers": 0,
-        "frames": 0,
-        "observers": 0,
-        "listeners": 0,
-        "outside": [],
-    }
+    assert page.evaluate(CLOSE) == NOTHING
     # What was moved last is not lost with the timer that would have saved it.
     if name in ("triangle", "bars", "edge", "scatter", "explorer"):
         assert page.evaluate("model.saved") == page.evaluate("model.state")
@@ -156,6 +150,17 @@ def test_a_widget_that_is_removed_while_it_works_leaves_nothing(
     page.wait_for_timeout(300)
     assert page.content() == before
     assert visit.errors == []
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_widget_that_is_removed_before_its_first_frame_leaves_nothing(
+    name: str, states: dict[str, Any], tmp_path: Path, open_page: Callable[..., Any]
+) -> None:
+    (tmp_path / "page.html").write_text("<!doctype html><title>Page</title>", "utf-8")
+    page = open_page((tmp_path / "page.html").as_uri()).page
+    page.evaluate(COUNT)
+    at_once = f"async (state) => {{ await ({SHOW})(state); return ({CLOSE})(); }}"
+    assert page.evaluate(at_once, states[name]) == NOTHING
 
 
 def test_a_run_that_grows_leaves_what_the_reader_chose(
