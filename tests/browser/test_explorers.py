@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "show"))
 
 from made_up_comparison import CELLS, TRUTH, comparison_record  # noqa: E402
 from made_up_ranking import ranking_record  # noqa: E402
+from waits import settle, until  # noqa: E402
 from widget_page import widget_page  # noqa: E402
 
 from gaea_mini.evaluate.ranking import kendall, recall  # noqa: E402
@@ -45,24 +45,10 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def until(page: Any, test: str, seconds: float = 20) -> None:
-    end = time.monotonic() + seconds
-    while not page.evaluate(test):
-        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
-        page.wait_for_timeout(20)
-
-
 def ready(page: Any) -> Any:
     page.locator(".gw").first.wait_for()
     settle(page)
     return page
-
-
-def settle(page: Any) -> None:
-    """Until what was asked for is drawn."""
-    page.evaluate(
-        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
-    )
 
 
 def middle(page: Any, selector: str, n: int = 0) -> tuple[float, float]:
@@ -85,7 +71,6 @@ def test_it_fits_stays_still_and_axe_finds_nothing(
     assert colour == {"light": "rgb(31, 35, 40)", "dark": "rgb(230, 233, 237)"}[scheme]
     for width in (1280, 768, 390, 320):
         page.set_viewport_size({"width": width, "height": 900})
-        page.wait_for_timeout(150)
         settle(page)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         outside = page.evaluate(

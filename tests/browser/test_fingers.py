@@ -6,18 +6,16 @@ files of this folder have pointer and keyboard, and the widgets one by one.
 
 from __future__ import annotations
 
-import time
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from waits import count_states, require_two_a_second, settle, until  # noqa: E402
+
 WIDTH = 390
-
-
-def until(page: Any, test: str, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not page.evaluate(test):
-        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
-        page.wait_for_timeout(20)
 
 
 def tap(page: Any, selector: str, x: float, y: float) -> None:
@@ -40,19 +38,6 @@ def visit(open_page: Callable[..., Any], url: str, root: str) -> Any:
     return page
 
 
-def states(page: Any, selector: str) -> Any:
-    """From now on, count the different texts of an element."""
-    page.evaluate(
-        """(selector) => {
-          const one = document.querySelector(selector);
-          window.seen = new Set();
-          new MutationObserver(() => seen.add(one.textContent)).observe(
-            one, { childList: true, characterData: true, subtree: true });
-        }""",
-        selector,
-    )
-
-
 def test_the_playground(file_book: str, open_page: Callable[..., Any]) -> None:
     url = f"{file_book}book/1_simplex/multiply_or_subtract.html"
     page = visit(open_page, url, ".pg")
@@ -60,10 +45,9 @@ def test_the_playground(file_book: str, open_page: Callable[..., Any]) -> None:
     box = page.locator(".pg-view").bounding_box()
     tap(page, ".pg-view", 0.5, 205 / 360 * box["width"] / box["height"])
     until(page, "document.querySelector('.pg-handle').ariaValueText.includes('0.33')")
-    states(page, ".pg-clock output")
+    count_states(page, ".pg-clock output")
     page.get_by_role("button", name="Play").tap()
-    page.wait_for_timeout(1300)
-    assert 1 <= page.evaluate("seen.size") <= 4
+    require_two_a_second(page)
 
 
 def test_the_mixed_edge(file_book: str, open_page: Callable[..., Any]) -> None:
@@ -87,10 +71,9 @@ def test_the_player(file_book: str, open_page: Callable[..., Any]) -> None:
     tap(page, ".gp-chart", 0.5, 0.5)
     at = "Number(document.querySelector('.gp input').value)"
     until(page, f"Math.abs({at} - {last} * 0.45) <= {last} * 0.1")
-    states(page, ".gp output")
+    count_states(page, ".gp output")
     page.get_by_role("button", name="Play").tap()
-    page.wait_for_timeout(1300)
-    assert 1 <= page.evaluate("seen.size") <= 4
+    require_two_a_second(page)
     page.get_by_role("button", name="Pause").tap()
     assert page.get_by_role("button", name="Play").is_visible()
 
@@ -101,10 +84,9 @@ def test_the_scatter(file_book: str, open_page: Callable[..., Any]) -> None:
     before = page.locator(".rs-name").inner_text()
     tap(page, ".rs-view", 0.75, 0.2)
     until(page, f"document.querySelector('.rs-name').textContent !== {before!r}")
-    states(page, ".rs-clock output")
+    count_states(page, ".rs-clock output")
     page.locator(".rs").get_by_role("button", name="Play").tap()
-    page.wait_for_timeout(1300)
-    assert 1 <= page.evaluate("seen.size") <= 4
+    require_two_a_second(page)
 
 
 def test_the_explorer(file_book: str, open_page: Callable[..., Any]) -> None:
@@ -145,7 +127,7 @@ def test_what_one_presses_is_as_large_as_a_finger(
         for width in (320, 390, 768):
             page = open_page(url, width=width, touch=True).page
             page.locator(".gw").first.wait_for()
-            page.wait_for_timeout(200)
+            settle(page)
             assert page.evaluate(TARGETS) == [], (chapter, width)
 
 
@@ -182,7 +164,7 @@ def test_nothing_below_a_widget_jumps_while_it_is_moved(
             url = f"{file_book}book/{chapter}.html"
             page = open_page(url, width=width).page
             page.locator(root).first.wait_for()
-            page.wait_for_timeout(200)
+            settle(page)
             heights = page.evaluate(HEIGHTS, [root, label])
             assert len(heights) == 1, (chapter, label, width, heights)
 

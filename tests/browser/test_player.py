@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,11 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "show"))
 
 from made_up import DARTS_EDGES, DARTS_OPS, made_up_run  # noqa: E402
+from waits import settle, until  # noqa: E402
 
 from gaea_mini.show import ArchitecturePlayer, write_page  # noqa: E402
 
@@ -74,14 +75,6 @@ def anywidget_state(esm: str, **state: Any) -> dict[str, Any]:
         "model_module_version": "~0.11.*",
         "state": {"_esm": esm, "_css": "", **state},
     }
-
-
-def until(page: Any, test: str, seconds: float = 10) -> None:
-    """Wait for an expression. Playwright's own wait uses eval; the page bans it."""
-    end = time.monotonic() + seconds
-    while not page.evaluate(test):
-        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
-        page.wait_for_timeout(20)
 
 
 def axe(page: Any) -> list[str]:
@@ -241,7 +234,7 @@ def test_the_pointer_moves_the_clock_on_a_curve(
     wait_for_epoch(page, LAST)
     page.mouse.up()
     page.mouse.move(x, box["y"] + 60)
-    page.wait_for_timeout(100)
+    settle(page)
     assert epoch(page) == LAST
 
 
@@ -280,7 +273,7 @@ def test_less_motion_means_separate_steps(run_page: str, browser: Any) -> None:
         }"""
     )
     page.get_by_role("button", name="Play").click()
-    until(page, f"{EPOCH} >= 3", 5)
+    until(page, f"{EPOCH} >= 3")
     page.get_by_role("button", name="Pause").click()
     now = epoch(page)
     # One drawing for an epoch and nothing in between.
@@ -438,9 +431,9 @@ def test_six_hundred_epochs_of_darts_cells_cost_little_a_frame(
         )
 
     page.get_by_role("button", name="Play").click()
-    until(page, "window.frames > 5", 60)
+    until(page, "window.frames > 5")
     start = done()
-    until(page, "window.frames > 65", 60)
+    until(page, "window.frames > 65")
     frames, *work = done() - start
     page.get_by_role("button", name="Pause").click()
     writes, layouts, styles = np.array(work) / frames
@@ -469,7 +462,7 @@ def test_words_change_ten_times_a_second_and_end_right(
         }"""
     )
     page.get_by_role("button", name="Play").click()
-    until(page, "window.frames > 65", 60)
+    until(page, "window.frames > 65")
     page.get_by_role("button", name="Pause").click()
     said = "document.querySelector('.gp-read p').textContent"
     until(page, f"{said}.startsWith(`Epoch ${{{EPOCH}}}:`)")
@@ -497,7 +490,7 @@ def test_what_is_off_the_screen_is_drawn_when_it_comes_there(
     at_first = page.evaluate(strands)
     page.get_by_role("button", name="Play").click()
     until(page, f"{EPOCH} >= 5")
-    page.wait_for_timeout(100)
+    settle(page)
     now = page.evaluate(strands)
     assert now[0] != at_first[0] and now[3] == at_first[3]
     page.evaluate("document.querySelectorAll('.gp section')[3].scrollIntoView()")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 sys.path.insert(0, str(Path(__file__).parent))
 
+from waits import count_states, require_two_a_second, settle, until  # noqa: E402
 from widget_page import widget_page  # noqa: E402
 
 from gaea_mini.show import MixedEdge, Quiz, SimplexPlayground  # noqa: E402
@@ -51,16 +51,9 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     }
 
 
-def until(page: Any, test: str, seconds: float = 10) -> None:
-    end = time.monotonic() + seconds
-    while not page.evaluate(test):
-        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
-        page.wait_for_timeout(20)
-
-
 def ready(page: Any) -> Any:
     page.locator(".gw").first.wait_for()
-    page.wait_for_timeout(100)
+    settle(page)
     return page
 
 
@@ -122,7 +115,7 @@ def test_axe_finds_nothing(
         button.click()
     for button in page.get_by_role("button", name="Round").all():
         button.click()
-    page.wait_for_timeout(100)
+    settle(page)
     colour = page.evaluate("getComputedStyle(document.querySelector('.gw')).color")
     assert colour == {"light": "rgb(31, 35, 40)", "dark": "rgb(230, 233, 237)"}[scheme]
     assert axe(page) == []
@@ -186,7 +179,7 @@ def test_a_finger_drags_the_handle_and_scrolls_elsewhere(
             {"type": kind, "touchPoints": [{"x": u, "y": v}]},
         )
     session.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(100)
+    settle(page)
     assert target(page)[2] > 0.7
     context.close()
 
@@ -199,7 +192,7 @@ def test_the_playground_by_keyboard_alone(
     assert "Target" in page.evaluate("document.activeElement.ariaLabel")
     for _ in range(4):
         page.keyboard.press("Shift+ArrowUp")
-    page.wait_for_timeout(100)
+    settle(page)
     assert target(page)[2] > 0.4 and sum(target(page)) == pytest.approx(1, abs=0.011)
     page.keyboard.press("Tab")
     page.keyboard.press("Home")  # step size of EG
@@ -245,17 +238,9 @@ def test_less_motion_means_jumps(pages: dict[str, str], browser: Any) -> None:
     page = context.new_page()
     page.goto(pages["triangle"])
     ready(page)
-    page.evaluate(
-        """() => {
-          window.seen = new Set();
-          const text = document.querySelector('.pg-clock output');
-          new MutationObserver(() => seen.add(text.textContent))
-            .observe(text, { childList: true, characterData: true, subtree: true });
-        }"""
-    )
+    count_states(page, ".pg-clock output")
     page.get_by_role("button", name="Play").click()
-    page.wait_for_timeout(1300)
-    assert 1 <= page.evaluate("seen.size") <= 4
+    require_two_a_second(page)
     context.close()
 
 
@@ -271,7 +256,7 @@ def test_another_number_of_weights_and_noise(
     page.get_by_label("Noise").fill("0.5")
     page.get_by_label("seed").fill("9")
     page.get_by_label("seed").press("Enter")
-    page.wait_for_timeout(200)
+    settle(page)
     goal = [0.7, 0.3] + [0.0] * 62
     assert numbers(page) == wanted(goal, [0.3] * 3, 0.5, 9, 40)
     row = page.locator(".pg-handle")
@@ -283,7 +268,7 @@ def test_another_number_of_weights_and_noise(
         "document.querySelector('.pg-handle').ariaValueText"
         " === 'operation 3 of 64: 0.10'",
     )
-    page.wait_for_timeout(100)
+    settle(page)
     goal = [0.63, 0.27, 0.1] + [0.0] * 61
     assert numbers(page) == wanted(goal, [0.3] * 3, 0.5, 9, 40)
     box = page.locator(".pg-handle .pg-grip").bounding_box()
@@ -352,19 +337,19 @@ def test_sliders_keep_the_weights_on_the_simplex(
     page = ready(open_page(pages["edge"]).page)
     page.get_by_label("Weight of skip").focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(100)
+    settle(page)
     assert thetas(page) == [0, 0, 0, 1]
     assert "entropy 0.000 nats" in page.locator(".me-read").inner_text()
     page.keyboard.press("ArrowLeft")
-    page.wait_for_timeout(100)
+    settle(page)
     assert thetas(page)[3] == 0.99 and sum(thetas(page)) == pytest.approx(1, abs=0.02)
     page.get_by_role("button", name="Equal weights").click()
-    page.wait_for_timeout(100)
+    settle(page)
     assert thetas(page) == [0.25] * 4
     assert "first of a tie" in page.locator(".me-read").inner_text()
     box = page.get_by_label("Weight of conv 5×5").bounding_box()
     page.mouse.click(box["x"] + box["width"] * 0.7, box["y"] + box["height"] / 2)
-    page.wait_for_timeout(100)
+    settle(page)
     assert thetas(page)[1] == pytest.approx(0.7, abs=0.03)
 
 
@@ -376,7 +361,7 @@ def test_rounding_shows_what_is_kept_and_what_is_lost(
     button = page.get_by_role("button", name="Round")
     button.focus()
     page.keyboard.press("Space")
-    page.wait_for_timeout(100)
+    settle(page)
     assert button.get_attribute("aria-pressed") == "true"
     assert page.locator(".me-after").inner_text().startswith("After rounding: conv 3×3")
     lost = f"What is lost: {100 * MixedEdge().lost():.0f} %"

@@ -1,0 +1,42 @@
+"""How these tests wait: for what must come, not for as long as it may take."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+
+def until(page: Any, test: str, seconds: float = 60) -> None:
+    """Wait for an expression. Playwright's own wait uses eval; some pages ban it."""
+    end = time.monotonic() + seconds
+    while not page.evaluate(test):
+        assert time.monotonic() < end, f"not so after {seconds} s: {test}"
+        page.wait_for_timeout(20)
+
+
+def settle(page: Any) -> None:
+    """Until what was asked for is drawn."""
+    page.evaluate(
+        "new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
+
+
+def count_states(page: Any, selector: str) -> None:
+    """From now on, count the different texts of an element."""
+    page.evaluate(
+        """(selector) => {
+          const one = document.querySelector(selector);
+          window.seen = new Set();
+          window.began = performance.now();
+          new MutationObserver(() => seen.add(one.textContent)).observe(
+            one, { childList: true, characterData: true, subtree: true });
+        }""",
+        selector,
+    )
+
+
+def require_two_a_second(page: Any) -> None:
+    """What moves since ``count_states`` moves in separate steps, two a second."""
+    until(page, "seen.size >= 2")
+    states, seconds = page.evaluate("[seen.size, (performance.now() - began) / 1000]")
+    assert states <= 2 * seconds + 1
