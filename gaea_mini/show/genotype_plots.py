@@ -75,7 +75,7 @@ def _wire(ax: Axes, kept: Wires) -> None:
             top = min(s for s, target, _ in kept if target == node)
             ax.plot([column] * 2, [top, node], color=INK, linewidth=1.2, zorder=1)
         name = {0: "k−2", 1: "k−1"}.get(node, str(node))
-        ax.plot(column, node, "o", color="white", markeredgecolor=INK, markersize=17)
+        ax.plot(column, node, "o", color="white", markeredgecolor=INK, markersize=22)
         look: Any = {"ha": "center", "va": "center", "fontsize": 7.5}
         ax.annotate(name, (column, node), color=INK, **look)
     for source, target, operation in kept:

@@ -58,7 +58,8 @@ def pictures(rows: Mapping[str, ArrayLike]) -> Figure:
             low, high = stack.min(), stack.max()
             for ax, picture in zip(line, stack, strict=True):
                 shade = (picture - low) / (high - low or 1.0)
-                ax.imshow(shade[..., 0] if shade.shape[-1] == 1 else shade, cmap="gray")
+                shown = shade[..., 0] if shade.shape[-1] == 1 else shade
+                ax.imshow(shown, cmap="gray", vmin=0, vmax=1)
                 ax.set_xticks([])
                 ax.set_yticks([])
             line[0].set_ylabel(name, rotation=0, ha="right", va="center", color=INK)
