@@ -1,11 +1,17 @@
-// On a narrow screen a wide picture scrolls in its figure (book.css). Then the keyboard
-// can reach the figure too.
+// On a narrow screen a wide picture scrolls in its figure, and a wide table in its box.
+// Then the page says so (book.css), and the keyboard can reach the figure too; the theme
+// sees to that for tables.
 (() => {
   "use strict";
   function reach() {
+    const wide = (box) => box.scrollWidth > box.clientWidth;
     for (const figure of document.querySelectorAll('.bd-article figure[class^="align-"]')) {
-      if (figure.scrollWidth > figure.clientWidth) figure.tabIndex = 0;
+      figure.classList.toggle("scrolls", wide(figure));
+      if (wide(figure)) figure.tabIndex = 0;
       else figure.removeAttribute("tabindex");
+    }
+    for (const box of document.querySelectorAll(".pst-scrollable-table-container")) {
+      box.classList.toggle("scrolls", wide(box));
     }
   }
   addEventListener("resize", reach);

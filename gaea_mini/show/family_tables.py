@@ -157,11 +157,12 @@ def chosen_steps(record: Json, methods: Sequence[str]) -> Text:
             ]
         )
     head = ["method", "chosen step", "steps tried", "score, %", "worst score, %"]
-    said = ", ".join(largest) or "no method"
-    return Text(
-        f"{_table(head, rows)}\n\nThe chosen step is the largest that was tried for "
-        f"{said}."
-    )
+    said = "No chosen step is the largest that was tried."
+    if largest:
+        said = (
+            f"For {', '.join(largest)} the chosen step is the largest that was tried."
+        )
+    return Text(f"{_table(head, rows)}\n\n{said}")
 
 
 def results(record: Json, methods: Sequence[str]) -> Text:

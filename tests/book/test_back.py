@@ -479,6 +479,16 @@ def test_a_term_has_a_text_names_and_a_chapter(entry: dict[str, Any]) -> None:
     assert len(entry["text"].split()) > 5 and entry["text"].endswith(".")
 
 
+@pytest.mark.parametrize("entry", GLOSSARY, ids=lambda e: e["term"])
+def test_the_chapter_of_a_term_uses_the_word(entry: dict[str, Any]) -> None:
+    (path,) = [
+        c["file"] for c in CHAPTERS if gaea_back.stem(c["file"]) == entry["chapter"]
+    ]
+    text = (ROOT / f"{path}.md").read_text("utf-8").replace("*", "").lower()
+    term = re.sub(r" \(.*?\)", "", entry["term"]).lower()
+    assert term in " ".join(text.split())
+
+
 def test_no_term_stands_twice() -> None:
     terms = [entry["term"].lower() for entry in GLOSSARY]
     assert len(terms) == len(set(terms)) >= 30

@@ -113,13 +113,13 @@ def test_results_without_a_table_are_of_the_rounded_supernet() -> None:
 
 def test_a_step_at_the_end_of_its_grid_is_named() -> None:
     text = family_tables.chosen_steps(TRUE, list(STEPS))
-    assert "largest that was tried for `darts`, `gdas`, `gaea(darts)`, `gaea(gd" in text
+    assert "For `darts`, `gdas`, `gaea(darts)`, `gaea(gdas)` the chosen step" in text
     assert rows(text)["`gaea(darts)`"] == ["10", "1, 10", "35.0", "35.0"]
     record = json.loads(json.dumps(TRUE))
     for made in record["steps"]:
         made["scores"].append({"lr": 100.0, "accuracy_rounded": [1.0, 2.0]})
     text = family_tables.chosen_steps(record, list(STEPS))
-    assert text.endswith("largest that was tried for no method.")
+    assert text.endswith("No chosen step is the largest that was tried.")
     assert rows(text)["`darts`"][-1] == "1.5"
 
 
