@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 sys.path.insert(0, str(Path(__file__).parent))
 
 from waits import count_states, require_two_a_second, settle, until  # noqa: E402
@@ -113,6 +115,7 @@ TARGETS = """[...document.querySelectorAll('.gw, .gp, .live-bar')].flatMap(root 
   })).filter(([_, width, height]) => width && (height < 43.5 || width < 43.5))"""
 
 
+@pytest.mark.slow
 def test_what_one_presses_is_as_large_as_a_finger(
     file_book: str, open_page: Callable[..., Any]
 ) -> None:
@@ -149,6 +152,7 @@ HEIGHTS = """async ([root, label]) => {
 }"""
 
 
+@pytest.mark.slow
 def test_nothing_below_a_widget_jumps_while_it_is_moved(
     file_book: str, open_page: Callable[..., Any]
 ) -> None:

@@ -13,7 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from waits import settle  # noqa: E402
+from waits import change_scheme, settle  # noqa: E402
 
 TOC = yaml.safe_load((Path(__file__).parents[2] / "_toc.yml").read_text("utf-8"))
 PAGES = [
@@ -148,9 +148,7 @@ def test_axe_finds_nothing_in_light_and_dark(
 ) -> None:
     page = open_page(file_book + path).page
     for scheme in ("light", "dark"):
-        page.emulate_media(color_scheme=scheme)
-        page.locator(f"html[data-theme={scheme}]").wait_for()
-        settle(page)
+        change_scheme(page, scheme)
         assert violations(page) == [], scheme
 
 

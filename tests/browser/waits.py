@@ -21,6 +21,14 @@ def settle(page: Any) -> None:
     )
 
 
+def change_scheme(page: Any, scheme: str) -> None:
+    """To light or dark at once, in a page of the book that follows the system."""
+    page.add_style_tag(content="* { transition: none !important; }")
+    page.emulate_media(color_scheme=scheme)
+    page.locator(f"html[data-theme={scheme}]").wait_for()
+    settle(page)
+
+
 def count_states(page: Any, selector: str) -> None:
     """From now on, count the different texts of an element."""
     page.evaluate(

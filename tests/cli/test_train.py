@@ -239,6 +239,7 @@ def test_on_cuda_the_preset_takes_16_bits_and_compiles(monkeypatch, train, noise
 # breaks ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("arguments", [PAIR, (NB201, *TINY)], ids=["darts", "nb201"])
 def test_cut_off_within_epochs_it_ends_bit_for_bit_the_same(
     train, tmp_path, noise, every_step, monkeypatch, arguments

@@ -334,6 +334,7 @@ def test_bad_input_is_one_line(arguments, line, capsys, monkeypatch, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_a_budget_below_one_training_leaves_a_rival_without_a_cell(kitchen, tmp_path):
     dear = made_up_table(tmp_path / "t.json.gz", second=1e4)
     path = compare("test", kitchen, str(dear), 2, [].append, SMALL)
@@ -346,6 +347,7 @@ def test_a_budget_below_one_training_leaves_a_rival_without_a_cell(kitchen, tmp_
 # ------------------------------------------------------------------------ ranking
 
 
+@pytest.mark.slow
 def test_the_ranking_judges_the_scores_of_every_state(kitchen, table, monkeypatch):
     monkeypatch.setattr(ranking, "PICTURES", 20)
     monkeypatch.setattr(ranking, "METHODS", ("rs-ws", "gaea-darts"))
