@@ -3,18 +3,23 @@
 // sees to that for tables.
 (() => {
   "use strict";
-  function reach() {
-    const wide = (box) => box.scrollWidth > box.clientWidth;
-    for (const figure of document.querySelectorAll('.bd-article figure[class^="align-"]')) {
-      figure.classList.toggle("scrolls", wide(figure));
-      if (wide(figure)) figure.tabIndex = 0;
-      else figure.removeAttribute("tabindex");
-    }
-    for (const box of document.querySelectorAll(".pst-scrollable-table-container")) {
-      box.classList.toggle("scrolls", wide(box));
-    }
+  const BOXES = '.bd-article figure[class^="align-"], .pst-scrollable-table-container';
+  function look(box) {
+    const scrolls = box.scrollWidth > box.clientWidth;
+    box.classList.toggle("scrolls", scrolls);
+    if (box.localName !== "figure") return;
+    if (scrolls) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
   }
-  addEventListener("resize", reach);
-  if (document.readyState === "loading") addEventListener("DOMContentLoaded", reach);
-  else reach();
+  function watch() {
+    const boxes = [...document.querySelectorAll(BOXES)];
+    boxes.forEach(look);
+    // After the frame: a look may change the height of what is watched.
+    const sizes = new ResizeObserver((entries) => requestAnimationFrame(() => {
+      entries.forEach(({ target }) => look(target));
+    }));
+    boxes.forEach((box) => sizes.observe(box));
+  }
+  if (document.readyState === "loading") addEventListener("DOMContentLoaded", watch);
+  else watch();
 })();

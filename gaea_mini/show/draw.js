@@ -111,7 +111,7 @@ function cellView({ edges, layout, operations }) {
   const drawn = edges.map(([from, to], e) => {
     const path = s("path", { d: strandPath(nodes[from], nodes[to], bends[e]) });
     const [x, y] = middle(nodes[from], nodes[to], bends[e]);
-    const box = s("rect", { x: x - 20, y: y - 11, width: 40, height: 22, rx: 11 });
+    const box = s("rect", { x: x - 23, y: y - 12, width: 46, height: 24, rx: 12 });
     return { path, box, text: s("text", { x, y }) };
   });
   svg.append(...drawn.map((one) => one.path),

@@ -75,7 +75,7 @@ function cellGraph(run, kind) {
   const { width, height, nodes, bends, strand } = run.layout;
   const dense = isDense(run), ops = run.operations;
   const inputs = nodes.map((_, i) => !run.edges.some(([, to]) => to === i));
-  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: `gp-graph${dense ? " gp-dense" : ""}`, role: "img",
+  const svg = s("svg", { viewBox: `0 0 ${width} ${height}`, class: "gp-graph", role: "img",
     "aria-label": `Cell graph of ${run.label}${kind}: ${nodes.length} nodes, ${run.edges.length} `
       + "edges, one strand per operation on each edge, as wide as its weight. "
       + "The table that follows gives the weights." });
@@ -91,7 +91,7 @@ function cellGraph(run, kind) {
   }
   const badges = dense ? [] : run.edges.map(([from, to], e) => {
     const [x, y] = middle(nodes[from], nodes[to], bends[e]);
-    const box = s("rect", { x: x - 19, y: y - 10, width: 38, height: 20, rx: 10 });
+    const box = s("rect", { x: x - 24, y: y - 12, width: 48, height: 24, rx: 12 });
     const text = s("text", { x, y });
     svg.append(s("g", { class: "gp-badge" }, box, text));
     return { box, text };

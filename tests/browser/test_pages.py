@@ -107,8 +107,8 @@ def test_page_fits_a_phone_and_letters_in_pictures_can_be_read(
     assert page.evaluate(wide) <= 390
     figures = page.evaluate(
         """[...document.querySelectorAll('.bd-article figure[class^="align-"]')]
-          .filter(figure => figure.clientWidth)
           .map(figure => [figure, figure.querySelector('img')])
+          .filter(([_, image]) => image.clientWidth)
           .map(([figure, image]) => [
             image.src, image.clientWidth / image.getAttribute('width'),
             figure.scrollWidth > figure.clientWidth, figure.tabIndex])"""

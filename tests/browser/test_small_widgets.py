@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -465,7 +466,13 @@ def test_widgets_of_the_book(
     visit = open_page(book + chapter, width=width, scheme=scheme)
     page = ready(visit.page)
     assert page.locator(".qz").count() == 4
-    assert page.locator(".quiz-still:visible, .tag_still:visible").count() == 0
+    assert page.locator(".quiz-still:visible, .tag_still img:visible").count() == 0
+    # The number of its printed figure stands below a widget.
+    numbered = page.locator(".tag_still:visible")
+    for one in numbered.all():
+        assert re.fullmatch(r"Fig\. \d+", one.inner_text().strip())
+    stills = page.locator(".tag_still figcaption").count()
+    assert numbered.count() == stills
     if playground := PLAYGROUNDS.get(Path(chapter).stem):
         assert numbers(page) == wanted(*playground)
         page.get_by_role("button", name="Play").click()
