@@ -11,14 +11,15 @@
     if (scrolls) box.tabIndex = 0;
     else box.removeAttribute("tabindex");
   }
+  // A box and what is in it: a formula that is set late makes a table wider, not its box.
   function watch() {
-    const boxes = [...document.querySelectorAll(BOXES)];
-    boxes.forEach(look);
     // After the frame: a look may change the height of what is watched.
     const sizes = new ResizeObserver((entries) => requestAnimationFrame(() => {
-      entries.forEach(({ target }) => look(target));
+      new Set(entries.map(({ target }) => target.closest(BOXES))).forEach(look);
     }));
-    boxes.forEach((box) => sizes.observe(box));
+    for (const box of document.querySelectorAll(BOXES)) {
+      [box, ...box.children].forEach((one) => sizes.observe(one));
+    }
   }
   if (document.readyState === "loading") addEventListener("DOMContentLoaded", watch);
   else watch();

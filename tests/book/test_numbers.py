@@ -14,11 +14,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from gaea_mini.evaluate import TRAININGS
 from gaea_mini.recipes import CHAPTER, COARSE
 from gaea_mini.search import rs_ws
+from gaea_mini.show.records import load_record
+from gaea_mini.show.search_plots import chosen_arms
 from gaea_mini.supernet import space
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -176,3 +179,13 @@ def test_every_number_is_known(path: Path) -> None:
             decimals = len(number.partition(".")[2])
             off = abs(float(number.replace(",", "")) - value)
             assert off <= 0.5001 * 10**-decimals, f"{number}: {value} there"
+
+
+def test_what_the_gaea_chapter_says_of_skips_and_of_stopping() -> None:
+    names = ("nasbench201_bilevel", "nasbench201_single_level")
+    arms = chosen_arms([load_record(name) for name in names])
+    assert len(arms) == 4
+    for runs in arms.values():
+        assert all(run["genotype"][-1].count("skip_connect") < 6 for run in runs)
+        mean = np.mean([run["truth"]["c10_test"][1:] for run in runs], axis=0)
+        assert mean.max() - mean[-1] < 1

@@ -73,7 +73,7 @@ def test_the_player(file_book: str, open_page: Callable[..., Any]) -> None:
     tap(page, ".gp-chart", 0.5, 0.5)
     at = "Number(document.querySelector('.gp input').value)"
     until(page, f"Math.abs({at} - {last} * 0.45) <= {last} * 0.1")
-    count_states(page, ".gp output")
+    count_states(page, ".gp-graph path", "d")
     page.get_by_role("button", name="Play").tap()
     require_two_a_second(page)
     page.get_by_role("button", name="Pause").tap()
@@ -86,7 +86,7 @@ def test_the_scatter(file_book: str, open_page: Callable[..., Any]) -> None:
     before = page.locator(".rs-name").inner_text()
     tap(page, ".rs-view", 0.75, 0.2)
     until(page, f"document.querySelector('.rs-name').textContent !== {before!r}")
-    count_states(page, ".rs-clock output")
+    count_states(page, ".rs-hit, .rs-miss", "points")
     page.locator(".rs").get_by_role("button", name="Play").tap()
     require_two_a_second(page)
 

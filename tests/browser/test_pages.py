@@ -147,6 +147,8 @@ def test_axe_finds_nothing_in_light_and_dark(
     path: str, file_book: str, open_page: Callable[..., Any]
 ) -> None:
     page = open_page(file_book + path).page
+    if page.locator("script[type$='widget-view+json']").count():
+        page.locator("html.widgets-shown").wait_for()
     for scheme in ("light", "dark"):
         change_scheme(page, scheme)
         assert violations(page) == [], scheme

@@ -404,7 +404,8 @@ def test_six_hundred_epochs_of_darts_cells_cost_little_a_frame(
 ) -> None:
     """One layout a frame, and a weight is written once at most.
 
-    What that takes depends on the machine; what is done does not.
+    What that takes depends on the machine; what is done does not. How long the script
+    itself computes is not tested.
     """
     runs = [darts_run(600, seed, sharpness=0.004) for seed in range(count)]
     page = open_page(write_page(runs, tmp_path / "big.html").as_uri()).page
