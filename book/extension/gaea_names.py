@@ -66,9 +66,10 @@ def resolve(name: str) -> Name:
 
 
 def _link(parts: list[str], count: int, argument: str) -> str:
-    shown = ".".join(parts[count:]) or f"gaea_mini.{'.'.join(parts)}"
-    if argument:
-        return f"`{argument}` of `{shown}`"
+    whole = [*parts[count:], argument] if argument else parts[count:]
+    if len(whole) > 1:  # what is inside a class or a function
+        return " of ".join(f"`{part}`" for part in reversed(whole))
+    shown = ".".join(whole) or f"gaea_mini.{'.'.join(parts)}"
     room, name = parts[0], parts[-1]
     if room in ROOMS and len(parts) == count + 1 and name in public(room):
         return f"{{py:obj}}`~gaea_mini.{room}.{name}`"

@@ -514,6 +514,7 @@ def test_a_name_is_shown_with_a_link_only_if_the_api_page_has_it() -> None:
 
     assert link("simplex.steps.eg_step") == "{py:obj}`~gaea_mini.simplex.eg_step`"
     assert link("simplex.steps.eg_step(lr)") == "`lr` of `eg_step`"
+    assert link("search.run.Run.theta") == "`theta` of `Run`"
     assert link("simplex.mirror.bregman") == "`bregman`"
     assert gaea_names.resolve("simplex.steps.eg_step").file == (
         "gaea_mini/simplex/steps.py"
