@@ -73,7 +73,7 @@ def test_the_player(file_book: str, open_page: Callable[..., Any]) -> None:
     tap(page, ".gp-chart", 0.5, 0.5)
     at = "Number(document.querySelector('.gp input').value)"
     until(page, f"Math.abs({at} - {last} * 0.45) <= {last} * 0.1")
-    count_states(page, ".gp-graph path", "d")
+    count_states(page, ".gp-chart .gp-rule", "transform")
     page.get_by_role("button", name="Play").tap()
     require_two_a_second(page)
     page.get_by_role("button", name="Pause").tap()
