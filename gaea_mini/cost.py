@@ -29,10 +29,10 @@ import numpy as np
 import torch
 from torch.profiler import ProfilerActivity, profile
 
+from gaea_mini import checkpoints
 from gaea_mini.bench.steps import Contender, build_state, build_step, fast_step
 from gaea_mini.errors import InputError
 from gaea_mini.files import write_atomically
-from gaea_mini.search import keeper
 from gaea_mini.search.run import environment, peak_mb
 
 BASE = Contender("fast", channels=8, cells=1, batch=32, size=16)
@@ -177,7 +177,7 @@ def writing(size: Contender, times: int = 3) -> float:
     with tempfile.TemporaryDirectory() as folder:
         for _ in range(times):
             began = time.perf_counter()
-            keeper.write(Path(folder, "checkpoint.pt"), saved)
+            checkpoints.write(Path(folder, "checkpoint.pt"), saved)
             taken.append(time.perf_counter() - began)
     return statistics.median(taken)
 

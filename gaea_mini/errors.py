@@ -1,5 +1,7 @@
 """The one exception for input that a person can put right, and checks of numbers."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 LARGEST = 1e38  # float32 goes no further
@@ -57,3 +59,31 @@ def excerpt(given: object, most: int = 60) -> str:
     if not isinstance(given, str) or len(given) <= most:
         return repr(given)
     return repr(f"{given[: most // 2]}...{given[-(most // 2) :]}")
+
+
+def of_full_memory(error: BaseException) -> bool:
+    """Whether it says that the memory of the device, or of this machine, is full."""
+    words = ("out of memory", "can't allocate memory", "not enough memory")
+    said = str(error).lower()
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and any(word in said for word in words)
+    )
+
+
+@contextmanager
+def enough_memory() -> Iterator[None]:
+    """One line in place of what torch or NumPy say when the memory is full.
+
+    Raises:
+      InputError: it is, inside.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if not of_full_memory(error):
+            raise
+        reason = str(error).partition("\n")[0][:120] or "no more said"
+        raise InputError(
+            f"the memory is full ({reason}); take a smaller --batch or --channels, or "
+            "leave more of it free"
+        ) from None

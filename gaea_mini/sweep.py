@@ -13,12 +13,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, file_of, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
-from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, keeper, method, search
-from gaea_mini.search import checkpoint as checkpoints
+from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
 from gaea_mini.search.loop import describe
 from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
@@ -186,7 +186,7 @@ def sweep(
                 if table is not None and run.config["space"] == "nasbench201":
                     run.truth = table.truth(run.genotype)
                 run.save(folder / f"{point.name}.json")
-                keeper.remove(folder / f"{point.name}.pt")
+                checkpoints.remove(folder / f"{point.name}.pt")
                 done += 1
                 yield point, run
     except InputError as error:

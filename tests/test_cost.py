@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gaea_mini import cost
+from gaea_mini import checkpoints, cost
 from gaea_mini.bench.steps import Contender, build_state
 from gaea_mini.errors import InputError
-from gaea_mini.search import keeper
 
 TINY = replace(cost.BASE, channels=4, batch=4, size=8)
 
@@ -132,10 +131,10 @@ def test_what_is_written_is_weights_and_momentum_of_the_size(
     written: list[int] = []
 
     def write(path: Path, saved: dict[str, Any]) -> None:
-        keeper.write(path, saved)
+        checkpoints.write(path, saved)
         written.append(path.stat().st_size)
 
-    monkeypatch.setattr(cost, "keeper", SimpleNamespace(write=write))
+    monkeypatch.setattr(cost, "checkpoints", SimpleNamespace(write=write))
     wide = replace(cost.BASE, channels=16)
     assert cost.writing(wide) == 2.0  # the median
     weights = sum(w.numel() for w in build_state(replace(wide, batch=8)).weights)

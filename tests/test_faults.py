@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from gaea_mini import checkpoints
 from gaea_mini.cli import main
 from gaea_mini.data import load
 from gaea_mini.search import Budget, Run, darts, gaea, search
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.supernet import space
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")

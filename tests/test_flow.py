@@ -14,7 +14,7 @@ PACKAGE = Path(__file__).resolve().parent.parent / "gaea_mini"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 # Modules beside the rooms that a room may import: they import no room themselves.
-LEAVES = {"errors", "files", "data"}
+LEAVES = {"errors", "files", "data", "checkpoints"}
 
 
 def imports(path: Path) -> set[str]:

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from gaea_mini import forecast
+from gaea_mini import checkpoints, forecast
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
-from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
+from gaea_mini.search import PRESETS, Budget, darts, gaea, method
 from gaea_mini.search.budget import Budget as Sizes
 from gaea_mini.search.distributed import ALONE
 from gaea_mini.search.speed import EXACT, Speed
@@ -239,7 +239,7 @@ def test_a_damaged_checkpoint_is_one_line_and_the_search_goes_on(tmp_path, capsy
     assert main([*LARGE, *files]) == 0
     first = capsys.readouterr().err.splitlines()[0]
     assert first.startswith("gaea_mini: checkpoint") and "going on from the" in first
-    assert keeper.before(tmp_path / "c").exists()
+    assert checkpoints.before(tmp_path / "c").exists()
     pick = '"theta": '
     assert (
         before.split(pick)[1][:500] == (tmp_path / "r").read_text().split(pick)[1][:500]

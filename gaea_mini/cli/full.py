@@ -188,7 +188,7 @@ def ask(seconds: float, told: str, yes: bool, alone: bool = True) -> None:
 @contextmanager
 def notes() -> Iterator[None]:
     """The package's own warning is one line, like an error."""
-    from gaea_mini.search.keeper import CheckpointWarning
+    from gaea_mini.checkpoints import CheckpointWarning
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", CheckpointWarning)

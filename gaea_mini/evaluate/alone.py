@@ -81,7 +81,10 @@ def _epochs(
     where, recipe = state.device, state.recipe
     clock = time.perf_counter if where.type == "cuda" else time.process_time
     if run.epoch < recipe.epochs:
-        run.environment = environment(where)
+        here = environment(where)
+        if run.environment.get("device") != here["device"]:
+            run.peak_mb = 0.0  # that was of another device
+        run.environment = here
     while run.epoch < recipe.epochs:
         middle = keeper.begin()
         losses = list(middle["losses"].to(where)) if middle else []

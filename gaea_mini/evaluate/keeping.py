@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gaea_mini import checkpoints
 from gaea_mini.errors import require_range
 from gaea_mini.evaluate.state import State
 from gaea_mini.files import require_writable, write_atomically
@@ -38,7 +39,8 @@ class Training:
       seconds: since the start, training only: of the processor, so that with one thread
         a busy machine does not count; of the clock on a GPU.
       environment: versions, device, threads, commit.
-      peak_mb: largest memory of the process, or of the GPU, MiB.
+      peak_mb: largest memory of the process, or of the GPU, MiB; since the
+        training moved to this device, if it did.
       skipped_steps: steps whose gradients overflowed, in float16.
     """
 
@@ -96,12 +98,15 @@ class Keeper:
 
     def resume(self, state: State) -> Training | None:
         """Continue from the checkpoint, if there is one; the record so far."""
-        saved = None if self.file is None else keeper.latest(self.file, self.config)
+        if self.file is None:
+            return None
+        saved = checkpoints.latest(self.file, self.config)
         if saved is None:
             return None
-        state.load_state_dict(saved["state"])
-        self.middle = saved.get("middle", {})
-        return Training(**saved["run"])
+        with checkpoints.of_this_version(self.file):
+            state.load_state_dict(saved["state"])
+            self.middle = saved["middle"]
+            return Training(**saved["run"] | {"config": self.config})
 
     def begin(self) -> dict[str, Any]:
         """At the start of an epoch: what is behind already; empty if nothing is."""
@@ -135,5 +140,5 @@ class Keeper:
         """Write the checkpoint; ``middle`` is of the epoch that is not done, or {}."""
         if self.file is not None:
             saved = {"run": vars(run), "state": state.state_dict(), "middle": middle}
-            keeper.write(self.file, saved)
+            checkpoints.write(self.file, saved)
             self.written = time.monotonic()

@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 
+from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import NasBench201
 from gaea_mini.files import require_folder, write_atomically
 from gaea_mini.recipes import Recipe, recipe_named
-from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, keeper, method, search
+from gaea_mini.search import OBJECTIVES, Bilevel, Budget, Run, method, search
 from gaea_mini.search.loop import describe
 from gaea_mini.supernet import Space, space
 
@@ -258,7 +259,7 @@ def cached_search(task: Task, cache: str) -> Run:
     checkpoint = path.with_suffix(".pt")
     *_, run = search(where, data, chosen, budget, task.seed, checkpoint=checkpoint)
     run.save(path)
-    keeper.remove(checkpoint)
+    checkpoints.remove(checkpoint)
     return run
 
 

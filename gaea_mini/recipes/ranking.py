@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from gaea_mini import checkpoints
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import TrainedTable, components, load_table
 from gaea_mini.evaluate.ranking import kendall, ranking, score_all
@@ -23,7 +24,7 @@ from gaea_mini.evaluate.signal import agreement
 from gaea_mini.files import write_atomically
 from gaea_mini.recipes import Recipe, recipe_named
 from gaea_mini.recipes.kitchen import Kitchen, Task, chosen_of, prepare
-from gaea_mini.search import Run, keeper, search
+from gaea_mini.search import Run, search
 from gaea_mini.search.state import State
 
 NAME = "compact_ranking"
@@ -115,7 +116,7 @@ def ranked_search(task: Task, cache: str) -> Run:
         where, data, method, budget, task.seed, checkpoint=checkpoint, watch=counts
     )
     run.save(path)
-    keeper.remove(checkpoint)
+    checkpoints.remove(checkpoint)
     return run
 
 

@@ -3,7 +3,12 @@
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from gaea_mini.errors import require_positive, require_range, require_whole
+from gaea_mini.errors import (
+    InputError,
+    require_positive,
+    require_range,
+    require_whole,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +50,23 @@ class Budget:
         require_range("momentum", self.momentum, 1)
         for name in ("lr_w_min", "weight_decay", "clip"):
             require_range(name, getattr(self, name))
+        if self.epochs > self.schedule_epochs:
+            raise InputError(
+                f"epochs is {self.epochs}, more than schedule_epochs, "
+                f"{self.schedule_epochs}, after which the cosine of lr_w would rise "
+                "again; give as many schedule_epochs or more"
+            )
+
+    def lasting(self, epochs: int) -> "Budget":
+        """The same with another number of epochs.
+
+        More than the cosine has stretch it, so that it ends with the search.
+
+        >>> Budget(epochs=25, schedule_epochs=50).lasting(100).schedule_epochs
+        100
+        """
+        cosine = max(epochs, self.schedule_epochs)
+        return replace(self, epochs=epochs, schedule_epochs=cosine)
 
     def part(self, part: float) -> int:
         """A part of the search, in whole epochs."""

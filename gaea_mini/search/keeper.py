@@ -1,14 +1,12 @@
 """What keeps a long search safe: its checkpoints, its clock, a look at its losses.
 
 A checkpoint is written after every epoch, and within an epoch every so many minutes.
-The one before is kept beside it, so that a file that is damaged costs one interval, not
-the search. Nothing is written that holds a number which is not finite.
+Nothing is written that holds a number which is not finite.
 """
 
 import math
 import os
 import time
-import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,75 +14,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gaea_mini import checkpoints
 from gaea_mini.errors import InputError, require_range
 from gaea_mini.files import require_writable
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.run import Run
 from gaea_mini.search.state import State
 
 Tick = Callable[[State, list[Tensor]], Any]
 LOOK_EVERY = 1.0  # seconds: to read a loss, a GPU must have finished its work
-
-
-class CheckpointWarning(RuntimeWarning):
-    """A checkpoint was damaged, and the one before was taken."""
-
-
-def before(path: Path) -> Path:
-    """Where the checkpoint before the last one is kept."""
-    return path.with_name(f"{path.name}.before")
-
-
-def write(path: Path, saved: dict[str, Any]) -> None:
-    """Write a checkpoint; the one that was there becomes the one before.
-
-    Killed at any moment, or without space, it leaves a whole checkpoint at ``path`` or
-    at ``before(path)``.
-    """
-    coming = path.with_name(f"{path.name}.new")
-    try:
-        checkpoints.save(coming, saved)
-    except OSError as error:
-        error.filename = os.fspath(path)
-        raise
-    if path.exists():
-        os.replace(path, before(path))
-    os.replace(coming, path)
-
-
-def latest(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
-    """The last whole checkpoint of the search described by ``config``; None: none.
-
-    Warns where the last one is damaged and the one before is taken.
-
-    Raises:
-      InputError: all are damaged, or the last is of another search.
-    """
-    there = [file for file in (path, before(path)) if file.exists()]
-    first: InputError | None = None
-    for file in there:
-        try:
-            saved = checkpoints.load(file, config)
-        except checkpoints.DamagedError as error:
-            first = first or error
-            continue
-        if first is not None:
-            warnings.warn(
-                f"checkpoint {path} is damaged; going on from the one before, {file}",
-                CheckpointWarning,
-                stacklevel=2,
-            )
-        return saved
-    if first is not None:
-        raise first
-    return None
-
-
-def remove(path: Path) -> None:
-    """Delete a checkpoint and the one before, where they are."""
-    for file in (path, before(path)):
-        file.unlink(missing_ok=True)
 
 
 def require_finite(losses: Tensor, epoch: int) -> None:
@@ -124,6 +62,7 @@ class Keeper:
         tick: Tick | None = None,
         ranks: Ranks = ALONE,
     ):
+        self.named = file  # in every process
         self.file = Path(file) if file is not None and ranks.rank == 0 else None
         self.config, self.ranks = config, ranks
         self.tick = tick if ranks.rank == 0 else None
@@ -145,14 +84,17 @@ class Keeper:
         saved = self.ranks.first(self._read)
         run = Run(self.config)
         if saved is not None:
-            run = Run.from_dict(saved["run"])
-            state.load_state_dict(saved["state"])
-            self.middle = saved.get("middle", {})
-            self.began -= self.middle.get("seconds", run.seconds[-1])
+            with checkpoints.of_this_version(self.named):
+                run = Run.from_dict(saved["run"] | {"config": self.config})
+                state.load_state_dict(saved["state"])
+                self.middle = saved["middle"]
+                self.began -= self.middle.get("seconds", run.seconds[-1])
         return run
 
     def _read(self) -> dict[str, Any] | None:
-        return None if self.file is None else latest(self.file, self.config)
+        if self.file is None:
+            return None
+        return checkpoints.latest(self.file, self.config)
 
     def begin(self, state: State) -> list[Tensor]:
         """At the start of an epoch; the losses of steps that are behind already."""
@@ -207,5 +149,7 @@ class Keeper:
                 f"epoch {run.epoch + bool(middle)}: theta or a weight is not a finite "
                 "number; lower lr_w or lr_theta (the checkpoint before is kept)"
             )
-        write(self.file, {"run": run.to_dict(), "state": saved, "middle": middle})
+        checkpoints.write(
+            self.file, {"run": run.to_dict(), "state": saved, "middle": middle}
+        )
         self.written = time.monotonic()

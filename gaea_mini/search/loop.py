@@ -86,7 +86,10 @@ def search(
     keeper = Keeper(checkpoint, config, minutes, tick, ranks)
     state = State(space, data, method, budget, seed, where, form, speed, ranks)
     run = keeper.resume(state)
-    run.environment = environment(where)
+    here = environment(where)
+    if run.environment.get("device") != here["device"]:
+        run.peak_mb = 0.0  # that was of another device
+    run.environment = here
 
     def record(loss_theta: float | None, loss_w: float | None) -> None:
         theta = state.theta()
@@ -123,12 +126,12 @@ def search(
         state.begin(run.epoch)
         losses = keeper.begin(state)
         for pair in method.objective.epoch(state):
-            losses.append(torch.stack(pair))
+            losses.extend(ranks.mean([torch.stack(pair)]))
             state.step += 1
             keeper.step(run, state, losses)
-        (means,) = ranks.mean([torch.stack(losses)])
-        require_finite(means, run.epoch + 1)
-        record(*means.mean(dim=0).tolist())
+        seen = torch.stack(losses)
+        require_finite(seen, run.epoch + 1)
+        record(*seen.mean(dim=0).tolist())
         keeper.end(run, state)
         yield run
 

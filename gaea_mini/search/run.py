@@ -44,7 +44,8 @@ class Run:
       accuracy_supernet, accuracy_rounded: percent of the held-out pictures, with the
         shared weights, before and after rounding theta.
       seconds: time since the start.
-      peak_mb: largest memory of the process, MiB.
+      peak_mb: largest memory of the process, or of the GPU, MiB; since the search
+        moved to this device, if it did.
       environment: versions, device, threads, commit.
       edge_weights: per state (K, E), where the method learns them (PC-DARTS).
       eigenvalue: largest of the Hessian of theta's loss, where it was asked for.

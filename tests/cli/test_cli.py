@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from gaea_mini import __version__, search
+from gaea_mini import __version__, checkpoints, search
 from gaea_mini.cli import build_parser, main
 from gaea_mini.cli.search import short
 from gaea_mini.errors import InputError
-from gaea_mini.search import METHODS, PRESETS, Run, keeper
+from gaea_mini.search import METHODS, PRESETS, Run
 from gaea_mini.supernet import SPACES, space
 
 # A search that takes a moment.
@@ -728,7 +728,7 @@ def test_damaged_and_foreign_checkpoints(run, refused, tmp_path):
     refused("of another search .*seed 0 there, 1 here", *SMALL, *options, "--seed", 1)
     for damaged in (content[:5000], content[:-1], b"", b"hello\n" * 20):
         checkpoint.write_bytes(damaged)
-        keeper.before(checkpoint).unlink(missing_ok=True)
+        checkpoints.before(checkpoint).unlink(missing_ok=True)
         refused("c.pt is damaged or is no checkpoint; name another", *SMALL, *options)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 import torch
 
-from gaea_mini import forecast
+from gaea_mini import checkpoints, forecast
 from gaea_mini.cli import build_parser, main
 from gaea_mini.cli import full as cli_full
 from gaea_mini.cli import train as cli_train
@@ -23,7 +23,6 @@ from gaea_mini.data import load
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import TRAININGS, Training, train_alone
 from gaea_mini.evaluate import state as alone
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.search import keeper
 from gaea_mini.search.speed import Speed
 from gaea_mini.supernet import GENOTYPES, space
@@ -335,7 +334,7 @@ def test_of_a_damaged_checkpoint_the_one_before_is_taken(train, tmp_path, damage
     assert status == 0 and "is damaged; going on from the one before" in line
     again = read(tmp_path / "t.json")
     assert [again[name] for name in SERIES] == [record[name] for name in SERIES]
-    for path in (file, keeper.before(file)):
+    for path in (file, checkpoints.before(file)):
         path.write_bytes(b"")
     status, _, (line,) = train(NB201, *TINY, *files)
     assert status == 2 and "is damaged or is no checkpoint" in line
@@ -589,7 +588,7 @@ def test_kill_9_twice_then_the_same_numbers(tmp_path, train, noise):
         process.communicate()
         assert process.returncode == -signal.SIGKILL, "it was done before that"
         assert not out.exists()
-        whole = file if file.exists() else keeper.before(file)
+        whole = file if file.exists() else checkpoints.before(file)
         seen = whole.stat().st_mtime_ns
     assert train(*arguments)[0] == 0
     straight = tmp_path / "s.json"
@@ -606,7 +605,7 @@ def test_stopped_it_leaves_record_and_checkpoint(tmp_path, noise, train, number)
     arguments = (*PAIR, "--epochs", 5000, "--data", noise)
     files = ("--checkpoint", file, "--out", out)
     process = command(*arguments, *files, preexec_fn=hear_ctrl_c)
-    wait_for(process, keeper.before(file).exists)  # two epochs are done
+    wait_for(process, checkpoints.before(file).exists)  # two epochs are done
     process.send_signal(number)
     _, err = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in err

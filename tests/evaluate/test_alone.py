@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import torch
 
+from gaea_mini import checkpoints
 from gaea_mini.data import Pictures
 from gaea_mini.errors import InputError
 from gaea_mini.evaluate import TRAININGS, TrainingRecipe, train_alone
 from gaea_mini.evaluate.state import State, cut_out
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.supernet import GENOTYPES, space
 
 DARTS_CELL = GENOTYPES["gaea-pc-darts-cifar"].genotype

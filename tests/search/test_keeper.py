@@ -12,9 +12,9 @@ from dataclasses import replace
 import pytest
 import torch
 
+from gaea_mini import checkpoints
 from gaea_mini.errors import InputError
 from gaea_mini.search import GumbelSample, darts, enas, gaea, gdas, keeper, search
-from gaea_mini.search import checkpoint as checkpoints
 from gaea_mini.supernet import space
 
 COMPACT = space("compact")
@@ -119,7 +119,7 @@ def test_within_an_epoch_only_every_so_many_minutes(
     now = [0.0]
     monkeypatch.setattr(time, "monotonic", lambda: now[0])
     written = []
-    real = keeper.write
+    real = checkpoints.write
 
     def write(path, saved):
         written.append((len(saved["run"]["theta"]), saved["middle"].get("step")))
@@ -128,14 +128,14 @@ def test_within_an_epoch_only_every_so_many_minutes(
     def tick(state, losses):
         now[0] += 20
 
-    monkeypatch.setattr(keeper, "write", write)
+    monkeypatch.setattr(checkpoints, "write", write)
     options = {"checkpoint": tmp_path / "c.pt", "tick": tick}
     one_epoch = replace(budget, epochs=1)
     arguments = (COMPACT, data, gaea(darts()), one_epoch)
     list(search(*arguments, minutes=1 / 3, **options))
     assert written == [(1, 2), (1, 4), (2, None)]
     written.clear()
-    keeper.remove(options["checkpoint"])
+    checkpoints.remove(options["checkpoint"])
     list(search(*arguments, **options))
     assert written == [(2, None)]
 
@@ -169,13 +169,13 @@ def test_a_truncated_checkpoint_falls_back_to_the_one_before(
     require_the_same_end(resumed[-1], straight)
     # The damaged file is not kept as the one before for longer than one epoch.
     assert checkpoints.load(file, straight.config)
-    assert checkpoints.load(keeper.before(file), straight.config)
+    assert checkpoints.load(checkpoints.before(file), straight.config)
 
 
 def test_where_both_are_damaged_one_line_says_so(data, budget, tmp_path):
     arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
     stopped(file, arguments, 2)
-    for path in (file, keeper.before(file)):
+    for path in (file, checkpoints.before(file)):
         path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(InputError, match="c.pt is damaged or is no checkpoint"):
         next(search(*arguments, checkpoint=file))
@@ -193,30 +193,120 @@ def test_of_another_search_is_refused_and_never_passed_over(data, budget, tmp_pa
     file.write_bytes(before)
 
 
-@pytest.mark.parametrize("call", [1, 2, 3], ids="rename {}".format)
-def test_killed_between_two_renames_there_is_a_whole_checkpoint(
-    call, data, budget, tmp_path, monkeypatch
-):
-    """A write renames three times: the new file into place, the old, the new."""
-    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
-    *_, straight = search(*arguments)
-    runs = search(*arguments, checkpoint=file)
-    next(runs), next(runs)
+def die_at_rename(monkeypatch, number):
+    """As if the process were killed just before it: nothing after it happens."""
     real, calls = os.replace, []
 
     def replace_or_die(source, target):
         calls.append(target)
-        if len(calls) == call:
+        if len(calls) >= number:
             raise CutOff
         real(source, target)
 
     monkeypatch.setattr(os, "replace", replace_or_die)
-    with pytest.raises(CutOff):
+
+
+@pytest.mark.parametrize("call", [1, 2], ids="rename {}".format)
+def test_killed_between_two_renames_there_is_a_whole_checkpoint(
+    call, data, budget, tmp_path, monkeypatch
+):
+    """A write renames twice: the old one away, the new one into place."""
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    *_, straight = search(*arguments)
+    runs = search(*arguments, checkpoint=file)
+    next(runs), next(runs)
+    with monkeypatch.context() as patch, pytest.raises(CutOff):
+        die_at_rename(patch, call)
         next(runs)
-    monkeypatch.undo()
     resumed = list(search(*arguments, checkpoint=file))
-    assert len(resumed) == 3, "it did not go on after the first epoch"
+    assert len(resumed) == 2, "it did not go on after the second epoch"
     require_the_same_end(resumed[-1], straight)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.pt", "c.pt.before"]
+
+
+@pytest.mark.parametrize("call", [1, 2], ids="rename {}".format)
+def test_a_damaged_one_never_takes_the_place_of_the_good_one(
+    call, data, budget, tmp_path, monkeypatch
+):
+    """The last is damaged, and the first write after that is cut off as well."""
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    *_, straight = search(*arguments)
+    stopped(file, arguments, 2)
+    good = checkpoints.before(file).read_bytes()
+    file.write_bytes(file.read_bytes()[:-1])
+    with pytest.warns(RuntimeWarning, match="c.pt is damaged; going on from the one"):
+        runs = search(*arguments, checkpoint=file)
+        next(runs)
+    with monkeypatch.context() as patch:
+        die_at_rename(patch, call)
+        if call == 1:
+            with pytest.raises(CutOff):
+                next(runs)
+        else:
+            next(runs)  # one rename is all there is: the damaged one is written over
+    assert checkpoints.before(file).read_bytes() == good
+    resumed = list(search(*arguments, checkpoint=file))
+    require_the_same_end(resumed[-1], straight)
+
+
+def test_what_was_whole_but_not_in_place_is_not_written_over(
+    data, budget, tmp_path, monkeypatch
+):
+    """Killed between two renames, then in the first write after that."""
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    runs = search(*arguments, checkpoint=file)
+    next(runs), next(runs)
+    with monkeypatch.context() as patch, pytest.raises(CutOff):
+        die_at_rename(patch, 2)
+        next(runs)
+    newest = checkpoints.coming(file).read_bytes()
+    assert not file.exists()
+    runs = search(*arguments, checkpoint=file)
+    assert next(runs).epoch == 2
+    with monkeypatch.context() as patch, pytest.raises(CutOff):
+        patch.setattr(checkpoints, "save", cut_within_the_file)
+        next(runs)
+    assert file.read_bytes() == newest
+    assert next(search(*arguments, checkpoint=file)).epoch == 2
+
+
+def cut_within_the_file(path, saved):
+    path.write_bytes(b"half")
+    raise CutOff
+
+
+def test_a_file_that_was_cut_off_in_its_first_write_is_no_checkpoint(
+    data, budget, tmp_path
+):
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    checkpoints.coming(file).write_bytes(b"half")
+    runs = list(search(*arguments, checkpoint=file))
+    assert len(runs) == 4 and runs[-1].epoch == 3
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["c.pt", "c.pt.before"]
+
+
+def test_of_an_older_layout_one_line_says_so(data, budget, tmp_path):
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    run = stopped(file, arguments, 2)
+    whole = checkpoints.load(file, run.config)
+
+    def without(part, name):
+        rest = {key: value for key, value in whole[part].items() if key != name}
+        return {**whole, part: rest}
+
+    older = [
+        without("state", "theta_generator"),
+        without("run", "entropy"),
+        {**whole, "run": {**whole["run"], "beta": []}},
+        {**whole, "state": {**whole["state"], "network": {}}},
+        {**whole, "state": {**whole["state"], "parameters": []}},
+        {key: value for key, value in whole.items() if key != "middle"},
+    ]
+    for saved in older:
+        checkpoints.save(file, saved)
+        with pytest.raises(InputError, match="c.pt is of another version of") as info:
+            next(search(*arguments, checkpoint=file))
+        assert "\n" not in str(info.value)
 
 
 def test_without_space_both_checkpoints_stay(data, budget, tmp_path, monkeypatch):
@@ -255,7 +345,7 @@ main(sys.argv[1:])
 @pytest.mark.slow
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX signals")
 def test_kill_9_during_a_checkpoint_write(tmp_path):
-    """The temporary file is there, the kernel takes the process, nothing is lost."""
+    """The kernel takes the process; nothing is lost, and no file is left over."""
     from gaea_mini.cli import main
     from gaea_mini.search import Run
 
@@ -270,13 +360,13 @@ def test_kill_9_during_a_checkpoint_write(tmp_path):
     )
     assert process.stdout.readline() == "writing\n"
     first = file.read_bytes()
-    (half,) = [p for p in tmp_path.iterdir() if p.name.startswith(".c.pt.new.")]
-    assert half.stat().st_size > 0
+    assert {p.name for p in tmp_path.iterdir()} == {"c.pt", "c.pt.new"}
     process.kill()
     process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert file.read_bytes() == first and not out.exists()
     assert main([*small, *files]) == 0
+    assert {p.name for p in tmp_path.iterdir()} == {"c.pt", "c.pt.before", "run.json"}
     straight = tmp_path / "straight.json"
     assert main([*small, "--out", str(straight)]) == 0
     require_the_same_end(Run.load(out), Run.load(straight))

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from gaea_mini import checkpoints
 from gaea_mini.errors import InputError
-from gaea_mini.search import Run, SingleLevel, darts, gaea, keeper, search
-from gaea_mini.search import checkpoint as checkpoints
+from gaea_mini.search import Run, SingleLevel, darts, gaea, search
 from gaea_mini.search.loop import describe
 from gaea_mini.supernet import space
 
@@ -94,7 +94,7 @@ def test_a_checkpoint_is_written_every_epoch_and_the_one_before_stays(
         saved = checkpoints.load(file, run.config)
         assert Run.from_dict(saved["run"]) == run
         if run.epoch > 1:
-            older = checkpoints.load(keeper.before(file), run.config)
+            older = checkpoints.load(checkpoints.before(file), run.config)
             assert Run.from_dict(older["run"]).theta == run.theta[:-1]
 
 
