@@ -283,7 +283,11 @@ def test_on_the_darts_space_it_is_the_recipe_of_pc_darts():
             *("gpu-darts", "darts", "gaea-pc-darts", "cifar10"),
         )
         assert options.warm_up == 0.2  # 10 of 50 epochs
-    assert options_of("--preset=gpu-darts", "--method=pc-darts").warm_up is None
+    for name, part in {"gaea-pc-darts": 0.2, "pc-darts": None}.items():
+        assert options_of("--preset=gpu-darts", f"--method={name}").warm_up == part
+    named = options_of("--preset=gpu-darts", "--warm-up=0")
+    assert named.warm_up == 0
+    assert options_of("--method=gaea-pc-darts").warm_up is None  # the method's own
     chosen = PRESETS["gpu-darts"]
     assert chosen == Sizes(
         "gpu-darts", 16, 2, 32, None, 0.1, 50, 50, 256, 0.1, 0.0, crop=4

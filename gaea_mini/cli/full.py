@@ -53,9 +53,11 @@ def fill_in(options: argparse.Namespace) -> None:
     pc_darts = options.space == "darts" or options.preset == "gpu-darts"
     if full and pc_darts:
         options.preset, options.space = "gpu-darts", options.space or "darts"
-        if options.method is None and options.warm_up is None:
-            options.warm_up = 10 / 50  # GAEA, appendix C.1
         options.method = options.method or "gaea-pc-darts"
+    if options.warm_up is None:
+        from gaea_mini.search.budget import PAPER_WARM_UP
+
+        options.warm_up = PAPER_WARM_UP.get((options.preset, options.method))
     options.space = options.space or ("nasbench201" if full else "compact")
     options.method = options.method or "gaea-darts"
     options.data = options.data or ("cifar10" if full else "fashion")

@@ -96,3 +96,6 @@ PRESETS = {
 _PC_DARTS: dict[str, Any] = {"batch": 256, "lr_w": 0.1, "lr_w_min": 0.0, "cells": 2}
 _PC_DARTS |= {"preset": "gpu-darts", "epochs": 50, "schedule_epochs": 50}
 PRESETS["gpu-darts"] = replace(PRESETS["gpu"], **_PC_DARTS)
+# Where the paper's warm-up is not the method's own: GAEA says 10 epochs of 50 (appendix
+# C.1), PC-DARTS itself 15. By preset and method.
+PAPER_WARM_UP = {("gpu-darts", "gaea-pc-darts"): 10 / 50}
