@@ -8,7 +8,7 @@ and momentum, and the pictures.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -128,7 +128,7 @@ def of_search(
         before_steps(need, free)
     state = State(space, data, method, budget, 0, where, "fast", speed, ranks)
     state.begin(budget.epochs - 1)  # after any warm-up
-    step = seconds_a_step(method.objective.epoch(state), where)
+    step = seconds_a_step(partial(method.objective.epoch, state), where)
     count = len(state.held_out[1])
     state.held_out = (state.held_out[0][:250], state.held_out[1][:250])
     theta = state.theta(with_edges=True)
@@ -158,7 +158,8 @@ def of_training(
 ) -> Forecast:
     """Forecast of ``train_alone`` with these arguments.
 
-    The measured steps are of the last epoch, when drop path drops most.
+    The measured steps are of the last epoch, when drop path drops most; where it has
+    too few, it is begun again.
 
     Args:
       space, genotype, data, recipe, device, speed: as for ``train_alone``.
@@ -170,8 +171,7 @@ def of_training(
     if before_steps is not None:
         before_steps(need, free)
     state = alone.State(space, genotype, data, recipe, 0, where, speed)
-    with closing(state.steps(recipe.epochs - 1)) as steps:
-        step = seconds_a_step(steps, where)
+    step = seconds_a_step(partial(state.steps, recipe.epochs - 1), where)
     few = (state.testing[0][: alone.LOOK_AT], state.testing[1][: alone.LOOK_AT])
     state.accuracy(few)  # fills a cache
     began = _now(where)
@@ -184,17 +184,26 @@ def of_training(
     return Forecast(step, steps_of, recipe.epochs, looks, need, free, name_of(where))
 
 
-def seconds_a_step(steps: Iterator[Any], where: torch.device) -> float:
-    """Mean over ``STEPS`` steps of an epoch; a first one is not counted."""
-    next(steps)
-    began, done = _now(where), 0
-    for _ in steps:
-        done += 1
-        if done == STEPS:
-            break
-    if not done:  # an epoch of one step
-        return 0.0
-    return (_now(where) - began) / done
+def seconds_a_step(epoch: Callable[[], Iterator[Any]], where: torch.device) -> float:
+    """Mean over ``STEPS`` steps; a first one is not counted.
+
+    Args:
+      epoch: begins an epoch, whose steps are done as one iterates. It is called again
+        where an epoch is over before enough steps are done.
+      where: the device.
+    """
+    with closing(_steps(epoch)) as steps:
+        next(steps)
+        began = _now(where)
+        for _ in range(STEPS):
+            next(steps)
+        return (_now(where) - began) / STEPS
+
+
+def _steps(epoch: Callable[[], Iterator[Any]]) -> Generator[Any, None, None]:
+    """Those of one epoch after another; closing it closes the epoch."""
+    while True:
+        yield from epoch()
 
 
 def memory_of_search(

@@ -14,6 +14,8 @@ from gaea_mini import forecast
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
+from gaea_mini.evaluate import TrainingRecipe
+from gaea_mini.evaluate import state as alone
 from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
 from gaea_mini.search.budget import Budget as Sizes
 from gaea_mini.search.distributed import ALONE
@@ -23,6 +25,8 @@ from gaea_mini.supernet import space
 
 COMPACT = space("compact")
 BUDGET = Budget("test", 4, 1, 8, 200, 0.2, 3, 6, 16, crop=1)
+CELL = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_3x3~0|"
+CELL += "skip_connect~1|nor_conv_3x3~2|"
 
 
 def pictures(count=200, size=8):
@@ -97,17 +101,66 @@ def test_a_forecast_counts_the_curvature_that_was_asked_for(monkeypatch):
     assert found == [0.0, 7.0]
 
 
-def test_the_step_is_timed_without_the_first(monkeypatch):
-    clock = [0.0]
+@pytest.mark.parametrize(
+    "epochs",
+    [[(100, 1, 2, 3, 50)], [(100, 1), (2, 3)], [(100,), (1,), (2,), (3,)]],
+    ids=["one epoch", "two", "four"],
+)
+def test_three_steps_are_timed_without_the_first(epochs, monkeypatch):
+    """Where an epoch is over, another is begun; in the end none is left open."""
+    clock, begun = [0.0], []
     monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
 
-    def steps():
-        for seconds in (100.0, 1.0, 2.0, 3.0, 50.0):
+    def steps(epoch):
+        for seconds in epoch:
             clock[0] += seconds
             yield
 
-    assert forecast.seconds_a_step(steps(), torch.device("cpu")) == 2.0
-    assert forecast.seconds_a_step(iter([None]), torch.device("cpu")) == 0.0
+    def begin():
+        begun.append(steps(epochs[len(begun)]))
+        return begun[-1]
+
+    assert forecast.seconds_a_step(begin, torch.device("cpu")) == 2.0
+    assert len(begun) == len(epochs) and clock[0] == 106
+    assert all(epoch.gi_frame is None for epoch in begun), "closed"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """It goes on by a second with every step of a network's weights."""
+    clock = [0.0]
+
+    def counted(descend):
+        def instead(self, given):
+            clock[0] += 1
+            descend(self, given)
+
+        return instead
+
+    monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
+    monkeypatch.setattr(State, "descend_weights", counted(State.descend_weights))
+    monkeypatch.setattr(alone.State, "descend", counted(alone.State.descend))
+    return clock
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(80, 1), (40, 2)])
+def test_three_steps_of_a_search_are_timed_where_an_epoch_has_fewer(
+    clock, batch, steps
+):
+    budget = replace(BUDGET, batch=batch)
+    found = forecast.of_search(COMPACT, pictures(), gaea(darts()), budget, "cpu")
+    assert (found.steps, found.step, clock) == (steps, 1.0, [4.0])
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(80, 1), (40, 2)])
+def test_three_steps_of_a_training_are_timed_where_an_epoch_has_fewer(
+    clock, batch, steps
+):
+    recipe = TrainingRecipe("test", 2, 1, 8, 80, 0, 3, batch, crop=1)
+    before = torch.get_rng_state()
+    found = forecast.of_training(COMPACT, CELL, pictures(), recipe, "cpu")
+    assert (found.steps, found.step, clock) == (steps, 1.0, [4.0])
+    assert torch.get_rng_state().equal(before)
 
 
 def test_what_is_small_is_not_measured():
