@@ -46,7 +46,8 @@ class Forecast:
       steps: steps of an epoch.
       epochs: how many.
       looks: seconds of measuring accuracy, an epoch.
-      need: memory of the device, MiB.
+      need: memory of the device, MiB; of the CPU's, what all processes of a search
+        take on this machine.
       free: memory that is free there now, MiB; None if it is not known.
       device: where.
     """
@@ -119,10 +120,14 @@ def of_search(
     Args:
       space, data, method, budget, device, speed, ranks, curvature: as for ``search``.
       before_steps: called with the memory needed and free, MiB, before anything is put
-        on the device; it may raise.
+        on the device; it may raise. Several processes on the CPU share the memory of
+        their machine, so what is needed there is the need of all of them; on CUDA each
+        has a device of its own.
     """
     where = torch.device(device)
     need = memory_of_search(space, data, method, budget, speed, ranks)
+    if where.type == "cpu":
+        need *= processes_here(ranks)
     free = free_mb(where)
     if before_steps is not None:
         before_steps(need, free)
@@ -214,7 +219,10 @@ def memory_of_search(
     speed: Speed = EXACT,
     ranks: Ranks = ALONE,
 ) -> float:
-    """MiB that a search needs on its device, roughly; worked out on the CPU."""
+    """MiB that a search needs on its device, roughly; worked out on the CPU.
+
+    Of several processes it is the need of one.
+    """
     few = 2 * 10
     small = replace(
         data, x=data.x[:few], y=data.y[:few], x_test=data.x[:1], y_test=data.y[:1]
@@ -235,6 +243,16 @@ def memory_of_search(
     data_set = data.x.nbytes * (1 + seen * side)  # with room to shift them
     passes = SPARE * a_picture * budget.batch / ranks.count
     return (3 * weights + data_set + passes) / 2**20
+
+
+def processes_here(ranks: Ranks) -> int:
+    """Processes of a search on this machine, as torchrun left it in the environment.
+
+    All of them, where it left nothing.
+    """
+    if ranks.count == 1:
+        return 1
+    return int(os.environ.get("LOCAL_WORLD_SIZE", ranks.count))
 
 
 def memory_of_training(

@@ -18,7 +18,7 @@ from gaea_mini.evaluate import TrainingRecipe
 from gaea_mini.evaluate import state as alone
 from gaea_mini.search import PRESETS, Budget, darts, gaea, keeper, method
 from gaea_mini.search.budget import Budget as Sizes
-from gaea_mini.search.distributed import ALONE
+from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
 from gaea_mini.supernet import space
@@ -86,6 +86,49 @@ def test_a_forecast_counts_steps_and_what_is_measured_after_an_epoch():
     assert "measured on 3 steps" in text and "MiB are free" in text
     single = replace(gaea(darts()), objective=method("darts").objective)
     assert forecast.of_search(COMPACT, pictures(), single, BUDGET, "cpu").steps == 5
+
+
+@pytest.mark.parametrize(
+    ("device", "local", "count", "times"),
+    [
+        *(("cpu", None, 1, 1), ("cpu", None, 4, 4), ("cpu", "4", 4, 4)),
+        ("cpu", "2", 4, 2),  # two machines
+        ("cpu", "4", 1, 1),  # who is alone shares with none, whatever was left there
+        ("cuda", "4", 4, 1),
+    ],
+)
+def test_processes_of_one_machine_share_its_memory(
+    device, local, count, times, monkeypatch
+):
+    """What they need together is compared with what is free; on CUDA each has its own.
+
+    CUDA is acted out: nothing is put there, because the check says no.
+    """
+
+    def check(need, free):
+        asked.append((need, free))
+        raise InputError("no")
+
+    asked = []
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if local is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
+    monkeypatch.setattr(forecast, "memory_of_search", lambda *given: 100.0)
+    monkeypatch.setattr(forecast, "free_mb", lambda where: 250.0)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET, device, EXACT)
+    with pytest.raises(InputError, match="no"):
+        forecast.of_search(*what, Ranks(0, count), check)
+    assert asked == [(100.0 * times, 250.0)]
+
+
+def test_the_forecast_says_what_the_processes_need_together(monkeypatch):
+    """The other process is acted out: what this one has is the mean, and the total."""
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(Ranks, "mean", lambda self, tensors: tuple(tensors))
+    monkeypatch.setattr(Ranks, "total", lambda self, number, device: number)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET)
+    found = forecast.of_search(*what, "cpu", ranks=Ranks(0, 2))
+    assert found.need == 2 * forecast.memory_of_search(*what, ranks=Ranks(0, 2))
 
 
 def test_a_forecast_counts_the_curvature_that_was_asked_for(monkeypatch):
