@@ -8,7 +8,7 @@ and momentum, and the pictures.
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -46,7 +46,8 @@ class Forecast:
       steps: steps of an epoch.
       epochs: how many.
       looks: seconds of measuring accuracy, an epoch.
-      need: memory of the device, MiB.
+      need: memory of the device, MiB; of the CPU's, what all processes of a search
+        take on this machine.
       free: memory that is free there now, MiB; None if it is not known.
       device: where.
     """
@@ -119,16 +120,20 @@ def of_search(
     Args:
       space, data, method, budget, device, speed, ranks, curvature: as for ``search``.
       before_steps: called with the memory needed and free, MiB, before anything is put
-        on the device; it may raise.
+        on the device; it may raise. Several processes on the CPU share the memory of
+        their machine, so what is needed there is the need of all of them; on CUDA each
+        has a device of its own.
     """
     where = torch.device(device)
     need = memory_of_search(space, data, method, budget, speed, ranks)
+    if where.type == "cpu":
+        need *= processes_here(ranks)
     free = free_mb(where)
     if before_steps is not None:
         before_steps(need, free)
     state = State(space, data, method, budget, 0, where, "fast", speed, ranks)
     state.begin(budget.epochs - 1)  # after any warm-up
-    step = seconds_a_step(method.objective.epoch(state), where)
+    step = seconds_a_step(partial(method.objective.epoch, state), where)
     count = len(state.held_out[1])
     state.held_out = (state.held_out[0][:250], state.held_out[1][:250])
     theta = state.theta(with_edges=True)
@@ -158,7 +163,8 @@ def of_training(
 ) -> Forecast:
     """Forecast of ``train_alone`` with these arguments.
 
-    The measured steps are of the last epoch, when drop path drops most.
+    The measured steps are of the last epoch, when drop path drops most; where it has
+    too few, it is begun again.
 
     Args:
       space, genotype, data, recipe, device, speed: as for ``train_alone``.
@@ -170,8 +176,7 @@ def of_training(
     if before_steps is not None:
         before_steps(need, free)
     state = alone.State(space, genotype, data, recipe, 0, where, speed)
-    with closing(state.steps(recipe.epochs - 1)) as steps:
-        step = seconds_a_step(steps, where)
+    step = seconds_a_step(partial(state.steps, recipe.epochs - 1), where)
     few = (state.testing[0][: alone.LOOK_AT], state.testing[1][: alone.LOOK_AT])
     state.accuracy(few)  # fills a cache
     began = _now(where)
@@ -184,17 +189,26 @@ def of_training(
     return Forecast(step, steps_of, recipe.epochs, looks, need, free, name_of(where))
 
 
-def seconds_a_step(steps: Iterator[Any], where: torch.device) -> float:
-    """Mean over ``STEPS`` steps of an epoch; a first one is not counted."""
-    next(steps)
-    began, done = _now(where), 0
-    for _ in steps:
-        done += 1
-        if done == STEPS:
-            break
-    if not done:  # an epoch of one step
-        return 0.0
-    return (_now(where) - began) / done
+def seconds_a_step(epoch: Callable[[], Iterator[Any]], where: torch.device) -> float:
+    """Mean over ``STEPS`` steps; a first one is not counted.
+
+    Args:
+      epoch: begins an epoch, whose steps are done as one iterates. It is called again
+        where an epoch is over before enough steps are done.
+      where: the device.
+    """
+    with closing(_steps(epoch)) as steps:
+        next(steps)
+        began = _now(where)
+        for _ in range(STEPS):
+            next(steps)
+        return (_now(where) - began) / STEPS
+
+
+def _steps(epoch: Callable[[], Iterator[Any]]) -> Generator[Any, None, None]:
+    """Those of one epoch after another; closing it closes the epoch."""
+    while True:
+        yield from epoch()
 
 
 def memory_of_search(
@@ -205,7 +219,10 @@ def memory_of_search(
     speed: Speed = EXACT,
     ranks: Ranks = ALONE,
 ) -> float:
-    """MiB that a search needs on its device, roughly; worked out on the CPU."""
+    """MiB that a search needs on its device, roughly; worked out on the CPU.
+
+    Of several processes it is the need of one.
+    """
     few = 2 * 10
     small = replace(
         data, x=data.x[:few], y=data.y[:few], x_test=data.x[:1], y_test=data.y[:1]
@@ -226,6 +243,16 @@ def memory_of_search(
     data_set = data.x.nbytes * (1 + seen * side)  # with room to shift them
     passes = SPARE * a_picture * budget.batch / ranks.count
     return (3 * weights + data_set + passes) / 2**20
+
+
+def processes_here(ranks: Ranks) -> int:
+    """Processes of a search on this machine, as torchrun left it in the environment.
+
+    All of them, where it left nothing.
+    """
+    if ranks.count == 1:
+        return 1
+    return int(os.environ.get("LOCAL_WORLD_SIZE", ranks.count))
 
 
 def memory_of_training(

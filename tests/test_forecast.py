@@ -14,15 +14,19 @@ from gaea_mini import checkpoints, forecast
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.data import Pictures, load
 from gaea_mini.errors import InputError
+from gaea_mini.evaluate import TrainingRecipe
+from gaea_mini.evaluate import state as alone
 from gaea_mini.search import PRESETS, Budget, darts, gaea, method
 from gaea_mini.search.budget import Budget as Sizes
-from gaea_mini.search.distributed import ALONE
+from gaea_mini.search.distributed import ALONE, Ranks
 from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
 COMPACT = space("compact")
 BUDGET = Budget("test", 4, 1, 8, 200, 0.2, 3, 6, 16, crop=1)
+CELL = "|nor_conv_3x3~0|+|skip_connect~0|avg_pool_3x3~1|+|nor_conv_3x3~0|"
+CELL += "skip_connect~1|nor_conv_3x3~2|"
 
 
 def pictures(count=200, size=8):
@@ -84,6 +88,49 @@ def test_a_forecast_counts_steps_and_what_is_measured_after_an_epoch():
     assert forecast.of_search(COMPACT, pictures(), single, BUDGET, "cpu").steps == 5
 
 
+@pytest.mark.parametrize(
+    ("device", "local", "count", "times"),
+    [
+        *(("cpu", None, 1, 1), ("cpu", None, 4, 4), ("cpu", "4", 4, 4)),
+        ("cpu", "2", 4, 2),  # two machines
+        ("cpu", "4", 1, 1),  # who is alone shares with none, whatever was left there
+        ("cuda", "4", 4, 1),
+    ],
+)
+def test_processes_of_one_machine_share_its_memory(
+    device, local, count, times, monkeypatch
+):
+    """What they need together is compared with what is free; on CUDA each has its own.
+
+    CUDA is acted out: nothing is put there, because the check says no.
+    """
+
+    def check(need, free):
+        asked.append((need, free))
+        raise InputError("no")
+
+    asked = []
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    if local is not None:
+        monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
+    monkeypatch.setattr(forecast, "memory_of_search", lambda *given: 100.0)
+    monkeypatch.setattr(forecast, "free_mb", lambda where: 250.0)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET, device, EXACT)
+    with pytest.raises(InputError, match="no"):
+        forecast.of_search(*what, Ranks(0, count), check)
+    assert asked == [(100.0 * times, 250.0)]
+
+
+def test_the_forecast_says_what_the_processes_need_together(monkeypatch):
+    """The other process is acted out: what this one has is the mean, and the total."""
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    monkeypatch.setattr(Ranks, "mean", lambda self, tensors: tuple(tensors))
+    monkeypatch.setattr(Ranks, "total", lambda self, number, device: number)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET)
+    found = forecast.of_search(*what, "cpu", ranks=Ranks(0, 2))
+    assert found.need == 2 * forecast.memory_of_search(*what, ranks=Ranks(0, 2))
+
+
 def test_a_forecast_counts_the_curvature_that_was_asked_for(monkeypatch):
     clock = [0.0]
     monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
@@ -97,17 +144,66 @@ def test_a_forecast_counts_the_curvature_that_was_asked_for(monkeypatch):
     assert found == [0.0, 7.0]
 
 
-def test_the_step_is_timed_without_the_first(monkeypatch):
-    clock = [0.0]
+@pytest.mark.parametrize(
+    "epochs",
+    [[(100, 1, 2, 3, 50)], [(100, 1), (2, 3)], [(100,), (1,), (2,), (3,)]],
+    ids=["one epoch", "two", "four"],
+)
+def test_three_steps_are_timed_without_the_first(epochs, monkeypatch):
+    """Where an epoch is over, another is begun; in the end none is left open."""
+    clock, begun = [0.0], []
     monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
 
-    def steps():
-        for seconds in (100.0, 1.0, 2.0, 3.0, 50.0):
+    def steps(epoch):
+        for seconds in epoch:
             clock[0] += seconds
             yield
 
-    assert forecast.seconds_a_step(steps(), torch.device("cpu")) == 2.0
-    assert forecast.seconds_a_step(iter([None]), torch.device("cpu")) == 0.0
+    def begin():
+        begun.append(steps(epochs[len(begun)]))
+        return begun[-1]
+
+    assert forecast.seconds_a_step(begin, torch.device("cpu")) == 2.0
+    assert len(begun) == len(epochs) and clock[0] == 106
+    assert all(epoch.gi_frame is None for epoch in begun), "closed"
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """It goes on by a second with every step of a network's weights."""
+    clock = [0.0]
+
+    def counted(descend):
+        def instead(self, given):
+            clock[0] += 1
+            descend(self, given)
+
+        return instead
+
+    monkeypatch.setattr(forecast, "_now", lambda where: clock[0])
+    monkeypatch.setattr(State, "descend_weights", counted(State.descend_weights))
+    monkeypatch.setattr(alone.State, "descend", counted(alone.State.descend))
+    return clock
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(80, 1), (40, 2)])
+def test_three_steps_of_a_search_are_timed_where_an_epoch_has_fewer(
+    clock, batch, steps
+):
+    budget = replace(BUDGET, batch=batch)
+    found = forecast.of_search(COMPACT, pictures(), gaea(darts()), budget, "cpu")
+    assert (found.steps, found.step, clock) == (steps, 1.0, [4.0])
+
+
+@pytest.mark.parametrize(("batch", "steps"), [(80, 1), (40, 2)])
+def test_three_steps_of_a_training_are_timed_where_an_epoch_has_fewer(
+    clock, batch, steps
+):
+    recipe = TrainingRecipe("test", 2, 1, 8, 80, 0, 3, batch, crop=1)
+    before = torch.get_rng_state()
+    found = forecast.of_training(COMPACT, CELL, pictures(), recipe, "cpu")
+    assert (found.steps, found.step, clock) == (steps, 1.0, [4.0])
+    assert torch.get_rng_state().equal(before)
 
 
 def test_what_is_small_is_not_measured():

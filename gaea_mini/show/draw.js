@@ -131,12 +131,13 @@ function cellView({ edges, layout, operations }) {
 }
 
 // However often it is asked between two frames, it draws once. What is drawn now is no
-// longer asked for, and close leaves no frame behind.
+// longer asked for. Close leaves no frame behind, and after it none is asked for.
 function painter(draw) {
-  let asked = 0;
-  const close = () => { cancelAnimationFrame(asked); asked = 0; };
-  const now = () => { close(); draw(); };
-  return { now, close, ask() { asked ||= requestAnimationFrame(now); } };
+  let asked = 0, closed = false;
+  const forget = () => { cancelAnimationFrame(asked); asked = 0; };
+  const now = () => { forget(); draw(); };
+  return { now, ask() { if (!closed) asked ||= requestAnimationFrame(now); },
+    close() { closed = true; forget(); } };
 }
 
 // Sets values of the model. A kernel, if there is one, hears of them ten times a second
