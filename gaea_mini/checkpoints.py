@@ -103,9 +103,9 @@ def latest(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def begun(path: Path | None) -> dict[str, Any] | None:
+def begun(path: Path) -> dict[str, Any] | None:
     """The description of what the last whole checkpoint is of; None: there is none."""
-    for file in _newest_first(path) if path is not None else ():
+    for file in _newest_first(path):
         try:
             return dict(_read(file)["run"]["config"])
         except DamagedError:

@@ -252,7 +252,8 @@ def processes_here(ranks: Ranks) -> int:
     """
     if ranks.count == 1:
         return 1
-    return int(os.environ.get("LOCAL_WORLD_SIZE", ranks.count))
+    told = os.environ.get("LOCAL_WORLD_SIZE", "")
+    return int(told) if told.isdigit() else ranks.count
 
 
 def memory_of_training(

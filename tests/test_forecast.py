@@ -209,7 +209,7 @@ def test_three_steps_of_a_training_are_timed_where_an_epoch_has_fewer(
 def test_what_is_small_is_not_measured():
     assert forecast.is_small(PRESETS["tiny"], 500)
     assert not forecast.is_small(PRESETS["gpu"], 50_000)
-    assert not forecast.is_small(replace(PRESETS["tiny"], epochs=10_000), 500)
+    assert not forecast.is_small(PRESETS["tiny"].lasting(10_000), 500)
 
 
 # the question ------------------------------------------------------------------------
@@ -321,7 +321,9 @@ def test_the_command_asks_and_takes_no_for_an_answer(
     assert list(tmp_path.iterdir()) == []
     assert main([*LARGE, *files, "--yes"]) == 0
     capsys.readouterr()
-    # What goes on from a checkpoint was asked about before.
+    # What goes on from a checkpoint was asked about before, and of the one before too.
+    assert main([*LARGE, *files]) == 0
+    (tmp_path / "c").unlink()
     assert main([*LARGE, *files]) == 0
     assert "a step" not in capsys.readouterr().err
 
@@ -411,7 +413,7 @@ def test_on_cuda_the_preset_takes_16_bits_and_compiles(monkeypatch, capability, 
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: capability)
 
     def speed(*arguments, name="gaea-darts", device="cuda:0"):
-        return full.speed_of(options_of(*arguments), method(name), device)
+        return full.speed_of(options_of(*arguments), method(name), device, None)
 
     assert speed("--preset=gpu") == Speed(type_, compile=True)
     assert speed("--preset=gpu", "--graphs") == Speed(type_, compile=True, graphs=True)
@@ -420,6 +422,24 @@ def test_on_cuda_the_preset_takes_16_bits_and_compiles(monkeypatch, capability, 
     assert speed("--preset=gpu", name="gdas") == Speed(type_)  # draws operations
     assert speed("--preset=gpu", name="darts-2nd") == Speed(compile=True)
     assert speed("--preset=gpu", device="cpu") == Speed() == speed("--preset=cpu")
+
+
+def test_the_same_command_goes_on_from_its_checkpoint_on_another_device(monkeypatch):
+    """What the preset took from one device is not taken from the next."""
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (9, 0))
+
+    def speed(begun, device, *more):
+        options = options_of("--preset=gpu", "--checkpoint=c.pt", *more)
+        return full.speed_of(options, method("gaea-darts"), device, begun)
+
+    from_hopper = {"precision": "bfloat16", "compile": True}
+    assert speed(from_hopper, "cpu") == Speed("bfloat16")
+    assert speed({}, "cuda:0") == Speed(compile=True), "begun in float32"
+    assert speed({"precision": "float16"}, "cuda:0") == Speed("float16", compile=True)
+    assert speed(from_hopper, "cpu", "--precision=float32") == Speed()  # is refused
+    said = "c.pt was begun in float16, which needs a CUDA device; go on"
+    with pytest.raises(InputError, match=said):
+        speed({"precision": "float16"}, "cpu")
 
 
 def test_graphs_that_there_cannot_be(capsys):

@@ -17,7 +17,7 @@ from gaea_mini.cli.lists import run_methods, run_spaces
 from gaea_mini.cli.search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.cli.sweep import add_sweep
 from gaea_mini.cli.train import add_train
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, enough_memory
 from gaea_mini.files import require_apart, require_writable
 
 EPILOG = """examples:
@@ -40,7 +40,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     try:
         options = build_parser().parse_args(arguments)
-        options.run(options)
+        with enough_memory():
+            options.run(options)
         sys.stdout.flush()
     except InputError as error:
         return _complain(str(error))

@@ -12,10 +12,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, enough_memory
 
 LONG = 10 * 60  # seconds: what takes longer is asked about
 ENDLESS = 24 * 3600  # and this is refused where there is nobody to ask
+
+Begun = dict[str, Any] | None  # the description of what a checkpoint is of
 
 
 def add_full_options(add: Any) -> None:
@@ -24,7 +26,8 @@ def add_full_options(add: Any) -> None:
         "--precision",
         help="what the network computes in: 'float32', 'bfloat16', or on CUDA "
         "'float16' with a gradient scaler; theta and the weights stay in float32. By "
-        "default float32; with --preset gpu on CUDA the 16 bits that the GPU has",
+        "default that of the checkpoint, if one is there; else float32, and with "
+        "--preset gpu on CUDA the 16 bits that the GPU has",
     )
     add(
         "--compile",
@@ -63,16 +66,15 @@ def fill_in(options: argparse.Namespace) -> None:
     options.data = options.data or ("cifar10" if full else "fashion")
 
 
-def speed_of(options: argparse.Namespace, chosen: Any, device: str) -> Any:
+def speed_of(
+    options: argparse.Namespace, chosen: Any, device: str, begun: Begun
+) -> Any:
     """How to compute; on CUDA a preset for it comes with 16 bits and torch.compile."""
     from gaea_mini.search.speed import Speed
 
     full = options.preset.startswith("gpu") and device != "cpu"
-    precision, compiles = options.precision, options.compile
-    if precision is None:
-        precision = "float32"
-        if full and getattr(chosen.objective, "order", 1) == 1:
-            precision = precision_for(device)
+    first = full and getattr(chosen.objective, "order", 1) == 1
+    precision, compiles = precision_of(options, device, begun, first), options.compile
     if compiles is None:
         try:
             Speed(compile=True, skip_below=options.skip_below).check(chosen, "fast")
@@ -82,6 +84,42 @@ def speed_of(options: argparse.Namespace, chosen: Any, device: str) -> Any:
     speed = Speed(precision, compiles, options.skip_below, options.graphs)
     speed.check(chosen, "fast")
     return speed
+
+
+def begun_in(checkpoint: Path | None) -> Begun:
+    """The description of the search or training that a checkpoint is of; None: none."""
+    from gaea_mini import checkpoints
+
+    return None if checkpoint is None else checkpoints.begun(checkpoint)
+
+
+def precision_of(
+    options: argparse.Namespace, device: str, begun: Begun, small: bool
+) -> str:
+    """The precision that was named; else that of what has begun; else the usual one.
+
+    So the same command goes on from its checkpoint on another device.
+
+    Args:
+      options: of the command.
+      device: where it is to be computed now.
+      begun: the description in the checkpoint, if there is one.
+      small: the usual one is the 16 bits of the device, not float32.
+
+    Raises:
+      InputError: it began in float16, and there is no CUDA device.
+    """
+    if options.precision is not None:
+        return str(options.precision)
+    if begun is None:
+        return precision_for(device) if small else "float32"
+    precision = str(begun.get("precision", "float32"))
+    if precision == "float16" and device == "cpu":
+        raise InputError(
+            f"{options.checkpoint} was begun in float16, which needs a CUDA device; go "
+            "on with it there, or name another file"
+        )
+    return precision
 
 
 def forecast_search(
@@ -94,15 +132,10 @@ def forecast_search(
     speed: Any,
     ranks: Any,
 ) -> None:
-    """Before what may be long: memory and hours, and a way to say no.
-
-    A search that goes on from a checkpoint has been through this.
-    """
+    """Before what may be long: memory and hours, and a way to say no."""
     from gaea_mini import forecast
 
-    file = options.checkpoint
-    begun = ranks.first(lambda: file is not None and file.exists())
-    if begun or forecast.is_small(budget, len(data.x)):
+    if forecast.is_small(budget, len(data.x)):
         return
     say_compiling(speed)
     expected = forecast.of_search(
@@ -269,7 +302,7 @@ def watch(
 
     run: Any = None
     try:
-        with tqdm(total=total, desc=title, unit="epoch") as bar:
+        with tqdm(total=total, desc=title, unit="epoch") as bar, enough_memory():
             steps.bar = bar
             for run in epochs:
                 bar.n = run.epoch

@@ -12,6 +12,7 @@ from typing import Any
 from gaea_mini.cli.full import (
     Steps,
     add_full_options,
+    begun_in,
     fill_in,
     forecast_search,
     notes,
@@ -135,7 +136,8 @@ def add_search(commands: Any) -> None:
     group.add_argument("--lr-theta", type=float, help="step of theta or of the logits")
     group.add_argument("--lr-w", type=float, help="first step of the weights")
     for name, meaning in {
-        "epochs": "epochs of the search",
+        "epochs": "epochs of the search; if they are more than the preset's cosine of "
+        "the weights' step lasts, it is stretched to end with them",
         "channels": "channels of the first stage",
         "cells": "cells in each of the three stages",
         "size": "pixels along a side",
@@ -187,8 +189,10 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
         require_writable(path)
     table = NasBench201(options.nb201) if options.nb201 else None
     data = load(options.data, budget.size, budget.pictures)
-    speed = speed_of(options, chosen, device)
-    forecast_search(options, where, data, chosen, budget, device, speed, ranks)
+    begun = ranks.first(lambda: begun_in(options.checkpoint))
+    speed = speed_of(options, chosen, device, begun)
+    if begun is None:  # what goes on from a checkpoint has been through this
+        forecast_search(options, where, data, chosen, budget, device, speed, ranks)
     steps = Steps()
     epochs = search(
         where,
@@ -292,10 +296,11 @@ def _budget(options: argparse.Namespace) -> Any:
         raise InputError(
             f"no preset {options.preset!r}; there are {', '.join(PRESETS)}"
         )
-    names = ("epochs", "channels", "cells", "size", "pictures", "batch", "lr_w")
+    names = ("channels", "cells", "size", "pictures", "batch", "lr_w")
     given = {name: getattr(options, name) for name in names}
     changes = {name: value for name, value in given.items() if value is not None}
-    return replace(PRESETS[options.preset], **changes)
+    budget = replace(PRESETS[options.preset], **changes)
+    return budget if options.epochs is None else budget.lasting(options.epochs)
 
 
 def device_there(name: str) -> str:

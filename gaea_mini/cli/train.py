@@ -11,9 +11,10 @@ from gaea_mini.cli.full import (
     Steps,
     add_full_options,
     ask,
+    begun_in,
     check_memory,
     notes,
-    precision_for,
+    precision_of,
     say_compiling,
     stopped_by_sigterm,
     watch,
@@ -154,14 +155,15 @@ def _train(options: argparse.Namespace, device: str) -> None:
     for path in filter(None, written.values()):
         require_writable(path)
     data = load(source, recipe.size)
-    faster = full and device != "cpu"
+    faster, begun = full and device != "cpu", begun_in(options.checkpoint)
     speed = Speed(
-        options.precision or (precision_for(device) if faster else "float32"),
+        precision_of(options, device, begun, faster),
         faster if options.compile is None else options.compile,
         graphs=options.graphs,
     )
     what = (where, cell.genotype, data, recipe)
-    _forecast(options, *what, device, speed)
+    if begun is None:  # what goes on from a checkpoint has been through this
+        _forecast(options, *what, device, speed)
     steps = Steps()
     epochs = train_alone(
         *what,
@@ -248,14 +250,10 @@ def _forecast(
     device: str,
     speed: Any,
 ) -> None:
-    """Before what may be long: memory and hours, and a way to say no.
-
-    A training that goes on from a checkpoint has been through this.
-    """
+    """Before what may be long: memory and hours, and a way to say no."""
     from gaea_mini import forecast
 
-    begun = options.checkpoint is not None and options.checkpoint.exists()
-    if begun or forecast.is_small(recipe, len(data.x)):
+    if forecast.is_small(recipe, len(data.x)):
         return
     say_compiling(speed)
     expected = forecast.of_training(

@@ -54,7 +54,7 @@ class Budget:
             raise InputError(
                 f"epochs is {self.epochs}, more than schedule_epochs, "
                 f"{self.schedule_epochs}, after which the cosine of lr_w would rise "
-                "again; give as many schedule_epochs or more"
+                f"again; take budget.lasting({self.epochs}), or more schedule_epochs"
             )
 
     def lasting(self, epochs: int) -> "Budget":

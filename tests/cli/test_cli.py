@@ -845,8 +845,70 @@ def test_a_loss_that_is_no_number_later_on_keeps_the_epochs_before(
     assert Run.load(file).epoch == 1 and list(tree(tmp_path)) == ["run.json"]
 
 
-def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
-    checkpoint = tmp_path / "c.pt"
+def no_memory_of_the_gpu():
+    raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nX")
+
+
+def no_memory_of_this_machine():
+    torch.empty(2**60, dtype=torch.uint8)  # torch's own words
+
+
+@pytest.mark.parametrize("fail", [no_memory_of_the_gpu, no_memory_of_this_machine])
+def test_a_full_memory_is_one_line_and_keeps_the_epochs_before(
+    run, tmp_path, monkeypatch, fail
+):
+    from gaea_mini.search.state import State
+
+    real = State.loss
+
+    def loss(self, *given):
+        if self.epoch == 1:
+            fail()
+        return real(self, *given)
+
+    monkeypatch.setattr(State, "loss", loss)
+    file = tmp_path / "run.json"
+    answer = run(*SMALL, "--out", file)
+    assert answer.status == 2
+    (line,) = answer.err
+    assert "the memory is full (" in line and "take a smaller --batch or --ch" in line
+    assert line.endswith(f"the record of the first 1 epochs is in {file}")
+    assert Run.load(file).epoch == 1
+
+
+def test_a_memory_that_is_full_in_the_measured_steps_is_one_line(
+    refused, tmp_path, monkeypatch
+):
+    from gaea_mini import forecast
+    from gaea_mini.search.state import State
+
+    monkeypatch.setattr(forecast, "SMALL", 0)
+    monkeypatch.setattr(State, "descend_weights", lambda *_: no_memory_of_the_gpu())
+    refused("the memory is full .CUDA out of memory", *SMALL, "--yes")
+
+
+def test_an_error_that_is_not_of_memory_is_not_taken_for_one(run, monkeypatch):
+    from gaea_mini.search.state import State
+
+    def wrong(*_):
+        raise RuntimeError("shapes do not match")
+
+    monkeypatch.setattr(State, "loss", wrong)
+    with pytest.raises(RuntimeError, match="shapes do not match"):
+        run(*SMALL)
+
+
+def test_more_epochs_than_the_cosine_stretch_it(run, tmp_path):
+    """It would rise again; as long as it lasts it stays as it is."""
+    for epochs, cosine in {3: 4, 7: 7}.items():
+        file = tmp_path / "run.json"
+        assert run(*SMALL, "--epochs", epochs, "--out", file).status == 0
+        config = Run.load(file).config
+        assert (config["epochs"], config["schedule_epochs"]) == (epochs, cosine)
+
+
+def stopped_after_an_epoch(patch):
+    """A search that a person stops."""
     from gaea_mini import search as room
 
     real = room.search
@@ -857,7 +919,31 @@ def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
             if record.epoch == 1:
                 raise KeyboardInterrupt
 
-    monkeypatch.setattr(room, "search", stopped)
+    patch.setattr(room, "search", stopped)
+
+
+def test_the_precision_of_a_checkpoint_need_not_be_named(
+    run, refused, tmp_path, monkeypatch
+):
+    checkpoint, out = tmp_path / "c.pt", tmp_path / "run.json"
+    files, half = ("--checkpoint", checkpoint, "--out", out), ("--precision=bfloat16",)
+    with monkeypatch.context() as patch:
+        stopped_after_an_epoch(patch)
+        assert run(*SMALL, *half, *files).status == 130
+    said = "another search .precision bfloat16 there, float32 here."
+    refused(said, *SMALL, *files, "--precision=float32")
+    assert run(*SMALL, *files).status == 0
+    assert run(*SMALL, *half, "--out", tmp_path / "straight.json").status == 0
+    resumed, straight = (
+        Run.load(tmp_path / name) for name in ("run.json", "straight.json")
+    )
+    assert resumed.config == straight.config and resumed.theta == straight.theta
+
+
+def test_stopping_by_hand_keeps_the_checkpoint(run, tmp_path, monkeypatch):
+    checkpoint = tmp_path / "c.pt"
+    stopped_after_an_epoch(monkeypatch)
+
     answer = run(*SMALL, "--checkpoint", checkpoint, "--out", tmp_path / "run.json")
     assert answer.status == 130 and answer.err[-1] == "gaea_mini: stopped"
     assert "the record of the first 1 epochs is in" in answer.err[0]

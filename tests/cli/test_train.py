@@ -291,7 +291,7 @@ def test_a_checkpoint_of_another_training_is_refused_with_the_difference(
     changes = {
         ("--seed", "1"): "seed 0 there, 1 here",
         ("--lr", "0.2"): "lr 0.1 there, 0.2 here",
-        ("--precision", "bfloat16"): "precision not there, bfloat16 here",
+        ("--precision", "bfloat16"): "precision float32 there, bfloat16 here",
     }
     for change, told in changes.items():
         status, out, (line,) = train(NB201, *TINY, *change, "--checkpoint", file)
@@ -302,6 +302,49 @@ def test_a_checkpoint_of_another_training_is_refused_with_the_difference(
     # The device is none of it, so a training may move to another.
     stored = checkpoints.load(file, read_config(file))
     assert "device" not in checkpoints.flat(stored["run"]["config"])
+
+
+def test_the_precision_of_a_checkpoint_need_not_be_named(train, tmp_path):
+    files = ("--checkpoint", tmp_path / "c", "--out", tmp_path / "t.json")
+    assert train(NB201, *TINY, "--precision", "bfloat16", *files)[0] == 0
+    whole = read(tmp_path / "t.json")
+    (tmp_path / "c").unlink()  # the one before is there, of two epochs
+    assert train(NB201, *TINY, *files)[0] == 0
+    again = read(tmp_path / "t.json")
+    assert again["config"] == whole["config"] and again["loss"] == whole["loss"]
+    status, _, (line,) = train(NB201, *TINY, *files, "--precision", "float32")
+    assert status == 2 and "precision bfloat16 there, float32 here" in line
+
+
+def test_of_an_older_layout_one_line_says_so(train, tmp_path):
+    files = ("--checkpoint", tmp_path / "c", "--out", tmp_path / "t.json")
+    assert train(NB201, *TINY, *files)[0] == 0
+    whole = checkpoints.load(tmp_path / "c", read(tmp_path / "t.json")["config"])
+    for older in (
+        {**whole, "run": {**whole["run"], "beta": []}},
+        {**whole, "state": {"network": whole["state"]["network"]}},
+        {**whole, "state": {**whole["state"], "network": {}}},
+    ):
+        checkpoints.save(tmp_path / "c", older)
+        status, _, (line,) = train(NB201, *TINY, *files)
+        assert status == 2 and "c is of another version of gaea_mini (" in line
+
+
+def test_a_full_memory_is_one_line_and_keeps_the_epochs_before(
+    train, tmp_path, monkeypatch
+):
+    real = alone.State.losses
+
+    def losses(self, *batch):
+        if self.optimizer.param_groups[0]["lr"] < 0.08:  # in the second epoch
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+        return real(self, *batch)
+
+    monkeypatch.setattr(alone.State, "losses", losses)
+    status, _, (line,) = train(NB201, *TINY, "--out", tmp_path / "t.json")
+    assert status == 2 and "the memory is full (CUDA out of memory" in line
+    assert line.endswith(f"the first 1 epochs is in {tmp_path / 't.json'}")
+    assert len(read(tmp_path / "t.json")["loss"]) == 1
 
 
 def read_config(file):

@@ -4,6 +4,7 @@
 
 WAY "plain" is the real thing. "parts" is for one process: in its losses every batch
 norm standardises the even and the odd pictures of a batch apart, as two processes do.
+"cut" ends process 0 within epoch 2 of the first method, a step after a checkpoint.
 Each process writes what it ended with.
 """
 
@@ -94,12 +95,21 @@ def beside_the_library(folder: Path) -> None:
             torch.save(out, folder / f"{name}-{ranks.rank}.out")
 
 
+def cut(state, losses):
+    if (state.epoch, state.step) == (1, 3):
+        raise SystemExit(3)
+
+
 def main(folder: Path, way: str) -> None:
     torch.set_num_threads(1)
     if way == "library":
         return beside_the_library(folder)
     if way == "parts":
         State.loss = loss_in_two_parts
+    options = {}
+    if way == "cut":
+        keepers.LOOK_EVERY = 0.0
+        options = {"minutes": 0, "tick": cut}
     data = noisy_patterns()
     with joined("cpu") as (ranks, device):
         for name, method in METHODS.items():
@@ -114,7 +124,7 @@ def main(folder: Path, way: str) -> None:
 
             keepers.Keeper.end = end
             file = folder / f"{name}.pt"
-            options = {"device": device, "checkpoint": file, "ranks": ranks}
+            options |= {"device": device, "checkpoint": file, "ranks": ranks}
             *_, run = search(space("compact"), data, method, BUDGET, 3, **options)
             keepers.Keeper.end = real
             out = {"run": run.to_dict(), "kept": kept}

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from gaea_mini import checkpoints
 from gaea_mini.cli import main
 from gaea_mini.errors import InputError
 from gaea_mini.search import Run, darts, distributed, enas, search
@@ -115,6 +116,21 @@ def test_gradients_are_those_of_distributed_data_parallel(tmp_path):
             assert pairs[0][0].abs().max() > 1e-4, "theta has no gradient"
             alone = found["alone"][0]
             assert not torch.allclose(alone, pairs[0][0], rtol=1e-2), "nothing averaged"
+
+
+@pytest.mark.slow
+def test_cut_off_within_an_epoch_the_losses_are_still_those_of_both(found, tmp_path):
+    """Only process 0 writes, also of what the other has seen since the epoch began."""
+    assert finish(start(HERE / "ranks.py", tmp_path, "cut"))[0] != 0
+    assert not list(tmp_path.glob("*.out")), "it was not cut off"
+    saved = checkpoints.begun(tmp_path / "bilevel.pt")
+    assert saved["ranks"] == 2
+    status, _, err = finish(start(HERE / "ranks.py", tmp_path, "plain"))
+    assert status == 0, err
+    straight = found["plain", 2]["bilevel", 0]["run"]
+    resumed = torch.load(tmp_path / "bilevel-0-of-2.out")["run"]
+    for series in ("loss_w", "loss_theta", "theta", "accuracy_supernet"):
+        assert resumed[series] == straight[series], series
 
 
 @pytest.mark.slow

@@ -9,6 +9,7 @@ import sys
 import time
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 
@@ -433,6 +434,40 @@ def test_a_clock_that_is_set_back_changes_nothing(data, budget, tmp_path, monkey
     require_the_same_end(resumed, straight)
     assert resumed.seconds == sorted(resumed.seconds)
     assert 0 < resumed.seconds[-1] < 600
+
+
+def test_compiled_on_one_device_it_goes_on_without_a_compiler(
+    data, budget, tmp_path, monkeypatch
+):
+    """Precision is what is searched with and stays; compiling is how, and need not."""
+    monkeypatch.setattr("gaea_mini.search.speed.BACKEND", "eager")
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    half = {"precision": "bfloat16", "checkpoint": file}
+    *_, straight = search(*arguments, precision="bfloat16")
+    for run in search(*arguments, **half, compile=True):
+        if run.epoch == 2:
+            break
+    assert run.config["compile"]
+    *_, resumed = search(*arguments, **half)
+    assert "compile" not in resumed.config
+    assert np.allclose(resumed.theta, straight.theta, atol=1e-3)
+    said = r"another search \(precision bfloat16 there, float32 here\)"
+    with pytest.raises(InputError, match=said):
+        next(search(*arguments, checkpoint=file))
+
+
+@pytest.mark.parametrize("device", ["NVIDIA H200", "cpu"])
+def test_the_peak_of_another_device_is_not_this_ones(device, data, budget, tmp_path):
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    run = stopped(file, arguments, 2)
+    saved = checkpoints.load(file, run.config)
+    saved["run"]["environment"]["device"] = device
+    saved["run"]["peak_mb"] = 1e6
+    checkpoints.save(file, saved)
+    *_, resumed = search(*arguments, checkpoint=file)
+    assert resumed.environment["device"] == "cpu"
+    assert (resumed.peak_mb == 1e6) == (device == "cpu")
+    assert resumed.peak_mb > 0
 
 
 def test_a_checkpoint_from_a_gpu_goes_on_without_one(

@@ -394,3 +394,18 @@ def test_no_accuracy_is_taken_of_one_picture_alone(count, data, budget, state_of
     assert state.accuracy(np.ones((1, 6, 3))) == 100
     expected = {249: [249], 250: [250], 251: [251], 252: [250, 2], 501: [250, 251]}
     assert sizes == expected.get(count, [2])
+
+
+@pytest.mark.parametrize("epochs", [2, 6, 7, 40])
+def test_the_step_of_the_weights_never_rises(epochs, data, budget):
+    """Its cosine lasts 6 epochs; a longer search stretches it."""
+    longer = budget.lasting(epochs)
+    cpu = torch.device("cpu")
+    state = State(COMPACT, data, gaea(darts()), longer, 0, cpu)
+    rates = []
+    for epoch in range(epochs):
+        state.begin(epoch)
+        rates.append(state.weight_optimizer.param_groups[0]["lr"])
+    assert rates[0] == budget.lr_w and min(rates) >= budget.lr_w_min
+    assert rates == sorted(rates, reverse=True)
+    assert longer.schedule_epochs == max(6, epochs)

@@ -162,6 +162,7 @@ def test_a_number_of_passes_that_there_is_not_is_refused(passes):
         {"size": 0},
         {"epochs": 0},
         {"schedule_epochs": 0},
+        {"epochs": 51},
         {"batch": 0},
         {"held_out": 0.0},
         {"held_out": 1.0},
