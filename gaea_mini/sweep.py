@@ -160,7 +160,7 @@ def sweep(
         file = folder / f"{point.name}.json"
         if not file.exists():
             missing.append(point)
-            if not file.with_suffix(".pt").exists():
+            if checkpoints.begun(folder / f"{point.name}.pt") is None:
                 new.append(point)
                 long = long or not is_small(budget, len(data.x))
             continue

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gaea_mini import forecast
+from gaea_mini import checkpoints, forecast
 from gaea_mini import sweep as module
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.cli.sweep import ask_about, points_of
@@ -210,6 +210,23 @@ def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
     # What goes on from a checkpoint was asked about before: nobody answers now.
     list(search(*point.arguments(), checkpoint=tmp_path / f"{point.name}.pt"))
     long_ones("n\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    # Also where only the one before is left, or one that was not moved into place.
+    record, checkpoint = (tmp_path / f"{point.name}.{end}" for end in ("json", "pt"))
+    for spare in (checkpoints.before(checkpoint), checkpoints.coming(checkpoint)):
+        list(search(*point.arguments(), checkpoint=checkpoint))
+        record.unlink()
+        checkpoint.rename(spare)
+        long_ones("n\n")
+        assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    # What is no whole checkpoint was not begun.
+    record.unlink()
+    checkpoint.write_bytes(b"cut short")
+    long_ones("n\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 2
+    assert "not begun" in capsys.readouterr().err
+    checkpoint.unlink()
+    long_ones("y\n")
     assert main([*WIDE, "--out", str(tmp_path)]) == 0
     # An arm that is new has not been asked about.
     capsys.readouterr()
