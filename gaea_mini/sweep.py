@@ -19,6 +19,7 @@ from gaea_mini.errors import InputError
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
+from gaea_mini.search.budget import PAPER_WARM_UP
 from gaea_mini.search.loop import describe
 from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
@@ -40,8 +41,9 @@ class Point:
       lr: step of theta; None takes the method's own.
       data: pictures, as ``gaea_mini.data.load`` takes them.
       preset: size of the search; "gpu" is "gpu-darts" on the space darts.
-      epochs: in place of the preset's.
-      warm_up: part of the epochs in which theta rests; None takes the method's own.
+      epochs: in place of the preset's; more than its cosine lasts stretch it.
+      warm_up: part of the epochs in which theta rests; None takes the method's own, or
+        that of the paper where the preset has one.
       precision, compile: as of ``search``.
     """
 
@@ -87,15 +89,19 @@ class Point:
                 f"no objective {self.objective!r}; there are {', '.join(OBJECTIVES)}"
             )
         full = self.preset == "gpu" and self.space == "darts"
-        budget = PRESETS["gpu-darts" if full else self.preset]
+        preset = "gpu-darts" if full else self.preset
+        budget = PRESETS[preset]
         if self.epochs is not None:
-            budget = replace(budget, epochs=self.epochs)
+            budget = budget.lasting(self.epochs)
         bilevel = self.objective == Bilevel.name  # each method's own
         objective = None if bilevel else OBJECTIVES[self.objective]()
         where = space(self.space)
         chosen = method(self.method, self.lr, objective)
-        if self.warm_up is not None:
-            chosen = replace(chosen, warm_up=self.warm_up)
+        warm_up = self.warm_up
+        if warm_up is None:
+            warm_up = PAPER_WARM_UP.get((preset, self.method))
+        if warm_up is not None:
+            chosen = replace(chosen, warm_up=warm_up)
         self.speed.check(chosen, "fast")
         file = file_of(self.data)
         changed = file.stat().st_mtime_ns if file and file.exists() else None

@@ -95,6 +95,14 @@ def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
     assert (tmp_path / f"{POINTS[0].name}.json").exists()
 
 
+def test_more_epochs_than_the_cosine_lasts_stretch_it():
+    tiny = PRESETS["tiny"].schedule_epochs
+    for epochs in (tiny - 1, tiny + 2):
+        budget = replace(POINTS[0], epochs=epochs).arguments()[3]
+        assert budget.epochs == epochs
+        assert budget.schedule_epochs == max(epochs, tiny)
+
+
 def test_pictures_are_read_once_for_all_points(few_pictures, monkeypatch):
     read = []
 
@@ -305,6 +313,11 @@ def test_the_preset_gpu_is_that_of_search(few_pictures):
     assert by_space["darts"][3] == PRESETS["gpu-darts"]
     assert by_space["nasbench201"][3] == PRESETS["gpu"]
     assert by_space["darts"][2].warm_up == 0.2
+    # gaea-pc-darts rests as in its paper, where the preset is the paper's.
+    wide = ("--preset", "gpu", "--spaces", "darts", "nasbench201", "--seeds", "0")
+    both = ("--methods", "pc-darts", "gaea-pc-darts", "--data", few_pictures)
+    rests = [point.arguments()[2].warm_up for point in points(*wide, *both)]
+    assert rests == [0.3, 10 / 50, 0.3, 0.3]
     assert points("--preset", "gpu-darts")[0].space == "darts"
     (point,) = points("--seeds", "7")
     assert point == Point("compact", "gaea-darts", "bilevel", 7)
@@ -318,7 +331,7 @@ def test_precision_reaches_the_search_and_its_record(tmp_path, monkeypatch):
     *_, same = search(*half.arguments(), precision="bfloat16")
     assert run.theta == same.theta
     # Another precision is another search, also where a record lies already.
-    with pytest.raises(InputError, match="precision bfloat16 there, not here"):
+    with pytest.raises(InputError, match="precision bfloat16 there, float32 here"):
         list(sweep(POINTS[:1], tmp_path))
     for wrong, says in (
         (replace(half, method="darts-2nd"), "take float32"),

@@ -38,11 +38,21 @@ def add_sweep(commands: Any) -> None:
         "--preset",
         default="tiny",
         help="'tiny', 'cpu' or 'gpu', of the size that it has with 'search'; it "
-        "chooses neither the methods nor --warm-up, --precision or --compile",
+        "chooses neither the methods nor --precision or --compile",
     )
-    add("--epochs", type=int, help="in place of the preset's")
+    add(
+        "--epochs",
+        type=int,
+        help="in place of the preset's; more than its cosine lasts stretch it",
+    )
     add("--lr-theta", type=float, help="of all methods; by default each has its own")
-    add("--warm-up", type=float, metavar="PART", help="of all methods, as of 'search'")
+    add(
+        "--warm-up",
+        type=float,
+        metavar="PART",
+        help="of all methods, as of 'search'. By default each has its own; with "
+        "--preset gpu on the space darts gaea-pc-darts has that of its paper",
+    )
     add(
         "--precision",
         default="float32",
