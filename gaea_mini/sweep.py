@@ -7,6 +7,7 @@ takes over from a lost one goes on from there; elsewhere it starts anew.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -157,6 +158,7 @@ def sweep(
       InputError: a point that cannot be searched, a record of another search in its
         place, or a worker that was killed. Records that are done stay.
     """
+    _require_own_names(points)
     missing, new, long = [], [], False
     costs: dict[str, tuple[float, str]] = {}
     for point in points:
@@ -200,6 +202,17 @@ def sweep(
             f"{error}; {done} of {len(points)} records are in {folder}, and the same "
             "command goes on from there"
         ) from None
+
+
+def _require_own_names(points: list[Point]) -> None:
+    """Refuse two searches that would write the same files."""
+    times = Counter(point.name for point in points)
+    for name, count in times.items():
+        if count > 1:
+            raise InputError(
+                f"{count} searches of the sweep are named {name}, and would write the "
+                "same files; give each once, and others a folder of their own"
+            )
 
 
 def forecast_point(

@@ -95,6 +95,14 @@ def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
     assert (tmp_path / f"{POINTS[0].name}.json").exists()
 
 
+def test_two_searches_of_one_name_are_refused(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    for other in (POINTS[0], replace(POINTS[0], epochs=2)):
+        with pytest.raises(InputError, match=f"named {POINTS[0].name}, and would"):
+            list(sweep([*POINTS, other], tmp_path))
+    assert given == [] and list(tmp_path.iterdir()) == []
+
+
 def test_more_epochs_than_the_cosine_lasts_stretch_it():
     tiny = PRESETS["tiny"].schedule_epochs
     for epochs in (tiny - 1, tiny + 2):
@@ -135,6 +143,9 @@ def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
     [
         (["--seeds", "3-1"], "--seeds is '3-1'; give whole numbers"),
         (["--seeds", "1,1"], "each once"),
+        (["--methods", "darts", "darts"], "--methods names 'darts' more than once"),
+        (["--spaces", "compact", "compact"], "--spaces names 'compact' more than"),
+        (["--objectives", "bilevel", "bilevel"], "--objectives names 'bilevel' more"),
         (["--spaces", "moon"], "moon"),
         (["--methods", "gaea-darts", "gaea-rs-ws"], "gaea has no use"),
         (["--objectives", "trilevel"], "no objective 'trilevel'"),

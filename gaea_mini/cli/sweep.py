@@ -146,9 +146,9 @@ def points_of(options: argparse.Namespace) -> list[Any]:
             options.compile,
         )
         for combination in product(
-            options.spaces or [own],
-            options.methods,
-            options.objectives,
+            each_once("--spaces", options.spaces or [own]),
+            each_once("--methods", options.methods),
+            each_once("--objectives", options.objectives),
             seeds(options.seeds),
         )
     ]
@@ -210,6 +210,18 @@ def fit_together(at_once: int, yes: bool, need: float, free: float | None) -> No
     """
     smaller = "fewer --jobs" if at_once > 1 else "a smaller --preset"
     check_memory(at_once * need, free, yes, smaller)
+
+
+def each_once(option: str, words: list[str]) -> list[str]:
+    """The words of an option; two that are the same would write the same files.
+
+    >>> each_once("--methods", ["darts", "gdas"])
+    ['darts', 'gdas']
+    """
+    for word in words:
+        if words.count(word) > 1:
+            raise InputError(f"{option} names {word!r} more than once; give each once")
+    return words
 
 
 def seeds(text: str) -> list[int]:
