@@ -16,7 +16,7 @@ from typing import Any
 
 from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, file_of, load
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, enough_memory
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
@@ -31,6 +31,12 @@ from gaea_mini.supernet import space
 Ask = Callable[[dict[str, tuple[float, str]], list["Point"]], Any]
 # Given the memory needed and free, MiB, before a forecast's steps; it may raise.
 Fits = Callable[[float, float | None], Any]
+
+TOLD = 3  # so many searches that failed are told of one by one
+
+
+class FailedError(InputError):
+    """Some searches of a sweep failed; all others are done."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,8 @@ def sweep(
 ) -> Iterator[tuple[Point, Run]]:
     """Search every point that has no record yet; yields each with its record.
 
-    Those that have one come first, the others as they are done.
+    Those that have one come first, the others as they are done. One that fails does not
+    end the others; it is told of at the end.
 
     Args:
       points: the searches.
@@ -155,8 +162,10 @@ def sweep(
       fits: called there with the memory needed and free, before the measured steps.
 
     Raises:
-      InputError: a point that cannot be searched, a record of another search in its
-        place, or a worker that was killed. Records that are done stay.
+      FailedError: at the end, some searches failed.
+      InputError: a point that cannot be searched, two of one name, a record of another
+        search in a point's place, or a worker that was killed. Records that are done
+        stay.
     """
     _require_own_names(points)
     missing, new, long = [], [], False
@@ -178,6 +187,7 @@ def sweep(
         costs[point.arm] = seconds, f"{in_words(seconds)}, as recorded in {file}"
         yield point, run
     done = len(points) - len(missing)
+    failed: dict[Point, str] = {}
     try:
         with workers(scheduler, jobs) as run_all:
             # What goes on from a checkpoint has been through this.
@@ -190,6 +200,9 @@ def sweep(
                 ask({arm: costs[arm] for arm in one_each}, new)
             given = [(point, str(folder.resolve()), device) for point in missing]
             for point, record in run_all(search_point, given):
+                if isinstance(record, str):
+                    failed[point] = record
+                    continue
                 run = Run.from_dict(record)
                 if table is not None and run.config["space"] == "nasbench201":
                     run.truth = table.truth(run.genotype)
@@ -202,6 +215,11 @@ def sweep(
             f"{error}; {done} of {len(points)} records are in {folder}, and the same "
             "command goes on from there"
         ) from None
+    if failed:
+        raise FailedError(
+            f"{_told(failed, points)}; {done} of {len(points)} records are in "
+            f"{folder}, and the same command tries only the others again"
+        )
 
 
 def _require_own_names(points: list[Point]) -> None:
@@ -215,6 +233,14 @@ def _require_own_names(points: list[Point]) -> None:
             )
 
 
+def _told(failed: dict[Point, str], points: list[Point]) -> str:
+    """Which searches failed, and why; of many the first few."""
+    each = [f"{point.name}: {failed[point]}" for point in points if point in failed]
+    more = [f"and {len(each) - TOLD} more"] if len(each) > TOLD else []
+    told = "; ".join(each[:TOLD] + more)
+    return f"{len(each)} of {len(points)} searches failed: {told}"
+
+
 def forecast_point(
     point: Point, device: str, fits: Fits | None
 ) -> tuple[str, Forecast]:
@@ -223,10 +249,11 @@ def forecast_point(
 
     torch.set_num_threads(1)
     try:
-        device_named(device)
-        where, data, chosen, budget, _ = point.arguments()
-        sizes = (where, data, chosen, budget, device, point.speed)
-        found = of_search(*sizes, before_steps=fits)
+        with enough_memory():
+            device_named(device)
+            where, data, chosen, budget, _ = point.arguments()
+            sizes = (where, data, chosen, budget, device, point.speed)
+            found = of_search(*sizes, before_steps=fits)
     except InputError as error:
         raise InputError(f"{point.arm}: {error}") from None
     return point.arm, found
@@ -234,18 +261,31 @@ def forecast_point(
 
 def search_point(
     point: Point, folder: str, device: str
-) -> tuple[Point, dict[str, Any]]:
-    """Search one point, with one thread: what a worker does."""
+) -> tuple[Point, dict[str, Any] | str]:
+    """Search one point, with one thread: what a worker does.
+
+    Returns:
+      the point with its record as plain data or, if the search failed, the reason.
+
+    Raises:
+      InputError: what every search needs is not here: the device, or the pictures.
+    """
     import torch
 
     torch.set_num_threads(1)
     there = Path(folder)
     checkpoint = there / f"{point.name}.pt" if there.is_dir() else None
+    options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
+    options |= {"precision": point.precision, "compile": point.compile}
     try:
-        where, data, chosen, budget, seed = point.arguments()
-        options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
-        options |= {"precision": point.precision, "compile": point.compile}
-        *_, run = search(where, data, chosen, budget, seed, device, **options)
+        with enough_memory():
+            device_named(device)
+            where, data, chosen, budget, seed = point.arguments()
     except InputError as error:
         raise InputError(f"{point.name}: {error}") from None
+    try:
+        with enough_memory():
+            *_, run = search(where, data, chosen, budget, seed, device, **options)
+    except InputError as error:
+        return point, str(error)
     return point, run.to_dict()

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from gaea_mini.cli import build_parser, full, main
 from gaea_mini.cli.sweep import ask_about, points_of
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, Run, search
-from gaea_mini.sweep import Point, search_point, sweep
+from gaea_mini.sweep import Point, forecast_point, search_point, sweep
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 POINTS = [Point("compact", "gaea-darts", "bilevel", seed, epochs=1) for seed in (0, 1)]
@@ -78,21 +79,96 @@ def test_what_has_a_record_is_not_searched_again(tmp_path, monkeypatch):
         list(sweep([longer], tmp_path))
 
 
-def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
+def failing(monkeypatch, seeds, error):
+    """These seeds fail; all others are searched."""
+    real = module.search
+
+    def instead(space, data, method, budget, seed, *rest, **options):
+        if seed in seeds:
+            raise error
+        return real(space, data, method, budget, seed, *rest, **options)
+
+    monkeypatch.setattr(module, "search", instead)
+
+
+NO_NUMBER = "epoch 1, step 3: the loss is not a finite number"
+
+
+def test_a_search_that_fails_does_not_end_the_others(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    with monkeypatch.context() as patch:
+        failing(patch, [0], InputError(NO_NUMBER))
+        searches, found = sweep(POINTS, tmp_path), []
+        with pytest.raises(InputError) as info:
+            found.extend(point for point, _ in searches)
+    assert given == POINTS
+    assert [path.name for path in tmp_path.iterdir()] == [f"{POINTS[1].name}.json"]
+    assert str(info.value) == (
+        f"1 of 2 searches failed: {POINTS[0].name}: {NO_NUMBER}; 1 of 2 records are in "
+        f"{tmp_path}, and the same command tries only the others again"
+    )
+    given.clear()
+    assert dict(sweep(POINTS, tmp_path)).keys() == set(POINTS)
+    assert given == POINTS[:1]
+
+
+def test_of_many_that_fail_the_first_three_are_told(tmp_path, monkeypatch):
     in_this_process(monkeypatch)
-    real = search_point
-
-    def fail(point, folder, device):
-        if point.seed == 1:
-            raise InputError(f"{point.name}: the loss is not a finite number")
-        return real(point, folder, device)
-
-    monkeypatch.setattr("gaea_mini.sweep.search_point", fail)
-    with pytest.raises(InputError) as info:
-        list(sweep(POINTS, tmp_path))
+    failing(monkeypatch, range(5), InputError(NO_NUMBER))
+    points = [replace(POINTS[0], seed=seed) for seed in (5, 4, 3, 2, 1, 0)]
+    with pytest.raises(InputError, match="5 of 6 searches failed: ") as info:
+        list(sweep(points, tmp_path))
     (line,) = str(info.value).splitlines()
-    assert line.startswith(f"{POINTS[1].name}: ") and "1 of 2 records are in" in line
-    assert (tmp_path / f"{POINTS[0].name}.json").exists()
+    assert [f"{point.name}: " in line for point in points] == [0, 1, 1, 1, 0, 0]
+    assert "; and 2 more; 1 of 6 records are in" in line
+
+
+def test_what_was_done_is_summed_up_before_what_failed(tmp_path, capsys, monkeypatch):
+    """With such a step the logits of darts overflow; gaea-darts ends at a vertex."""
+    in_this_process(monkeypatch)
+    command = ["sweep", "--lr-theta", "1e37", "--epochs", "1", "--out", str(tmp_path)]
+    assert main([*command, "--seeds", "0-1", "--methods", "darts", "gaea-darts"]) == 2
+    told, line = capsys.readouterr()
+    *_, title, arm = told.splitlines()
+    assert title.startswith("held-out accuracy of the cell")
+    assert arm.startswith("compact-gaea-darts-bilevel-lr1e+37: ") and "(2)" in arm
+    assert line.startswith(
+        "gaea_mini: 2 of 4 searches failed: compact-darts-bilevel-lr"
+    )
+    assert "the loss is not a finite number" in line and line.count("\n") == 1
+    # Where nothing was done there is nothing to sum up.
+    assert main([*command, "--seeds", "0", "--methods", "darts"]) == 2
+    told, line = capsys.readouterr()
+    assert told == "" and line.startswith("gaea_mini: 1 of 1 searches failed: ")
+
+
+@pytest.mark.parametrize(
+    "full", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
+)
+def test_a_full_memory_is_one_line(tmp_path, monkeypatch, full):
+    in_this_process(monkeypatch)
+    with monkeypatch.context() as patch:
+        failing(patch, [0], full)
+        with pytest.raises(InputError, match="1 of 2 searches failed") as info:
+            list(sweep(POINTS, tmp_path))
+    (line,) = str(info.value).splitlines()
+    assert f"{POINTS[0].name}: the memory is full" in line
+    assert (tmp_path / f"{POINTS[1].name}.json").exists()
+
+    def measure(*sizes, before_steps):
+        raise full
+
+    monkeypatch.setattr(module, "of_search", measure)
+    with pytest.raises(InputError, match=f"{POINTS[0].arm}: the memory is full"):
+        forecast_point(POINTS[0], "cpu", None)
+
+
+def test_a_worker_without_the_device_ends_the_sweep(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="no CUDA device here") as info:
+        list(sweep(POINTS, tmp_path, device="cuda"))
+    assert given == POINTS[:1] and "failed" not in str(info.value)
 
 
 def test_two_searches_of_one_name_are_refused(tmp_path, monkeypatch):
@@ -381,6 +457,31 @@ def test_a_dask_cluster_that_loses_a_worker_in_mid_run(tmp_path, dask_cluster):
         point = Point("compact", "gaea-darts", "bilevel", seed, epochs=30)
         *_, run = search(*point.arguments())
         assert Run.load(out / f"{point.name}.json").theta == run.theta
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["here", "on a Dask cluster"])
+def test_a_worker_hands_back_why_a_search_failed(tmp_path, request, where):
+    """A damaged checkpoint fails its search; without it the same command does it."""
+    options = ["--seeds", "0-2", "--epochs", "1", "--jobs", "2"]
+    damaged = tmp_path / "compact-gaea-darts-bilevel-seed0.pt"
+    damaged.write_bytes(b"cut short")
+    with ExitStack() as stack:
+        if where != "here":
+            cluster = request.getfixturevalue("dask_cluster")(workers=1, failures=0)
+            _, address, _ = stack.enter_context(cluster)
+            options += ["--scheduler", address]
+        process = start(tmp_path, *options)
+        told, err = process.communicate(timeout=500)
+        assert process.returncode == 2
+        (line,) = [text for text in err.splitlines() if text.startswith("gaea_mini: ")]
+        assert f"1 of 3 searches failed: {damaged.stem}: checkpoint {damaged}" in line
+        assert "2 of 3 records are in" in line and "(2)" in told.splitlines()[-1]
+        damaged.unlink()
+        process = start(tmp_path, *options)
+        told, err = process.communicate(timeout=500)
+        assert process.returncode == 0, err
+    assert "(3)" in told.splitlines()[-1]
 
 
 @pytest.mark.slow

@@ -94,7 +94,7 @@ def run_sweep(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     from gaea_mini.evaluate import NasBench201
-    from gaea_mini.sweep import sweep
+    from gaea_mini.sweep import FailedError, sweep
 
     if options.jobs is None:
         on_cuda = options.device.startswith("cuda")
@@ -106,26 +106,41 @@ def _sweep(options: argparse.Namespace) -> None:
     require_folder(options.out, "--out")
     at_once = 1 if options.scheduler else min(options.jobs, len(points))
     found: dict[str, list[float]] = {}
-    for count, (point, run) in enumerate(
-        sweep(
-            points,
-            options.out,
-            options.jobs,
-            options.scheduler,
-            options.device,
-            table,
-            partial(ask_about, options),
-            partial(fit_together, at_once, options.yes),
-        ),
-        1,
-    ):
-        accuracy = run.accuracy_rounded[-1]
-        found.setdefault(point.arm, []).append(accuracy)
-        print(f"{count} of {len(points)}: {point.name}: {accuracy:.2f} %", flush=True)
+    searches = sweep(
+        points,
+        options.out,
+        options.jobs,
+        options.scheduler,
+        options.device,
+        table,
+        partial(ask_about, options),
+        partial(fit_together, at_once, options.yes),
+    )
+    try:
+        for count, (point, run) in enumerate(searches, 1):
+            accuracy = run.accuracy_rounded[-1]
+            found.setdefault(point.arm, []).append(accuracy)
+            told = f"{count} of {len(points)}: {point.name}: {accuracy:.2f} %"
+            print(told, flush=True)
+    except FailedError:
+        sum_up(found)
+        raise
+    sum_up(found)
+
+
+def sum_up(found: dict[str, list[float]]) -> None:
+    """Print the accuracies of each arm, if there are any.
+
+    >>> sum_up({"compact-darts-bilevel": [20.0, 22.0]})
+    held-out accuracy of the cell with shared weights, mean and sd over seeds
+    compact-darts-bilevel: 21.00 +- 1.41 % (2)
+    """
+    if not found:
+        return
     print("held-out accuracy of the cell with shared weights, mean and sd over seeds")
     for arm, values in sorted(found.items()):
         spread = f" +- {stdev(values):.2f}" if len(values) > 1 else ""
-        print(f"{arm}: {mean(values):.2f}{spread} % ({len(values)})")
+        print(f"{arm}: {mean(values):.2f}{spread} % ({len(values)})", flush=True)
 
 
 def points_of(options: argparse.Namespace) -> list[Any]:
