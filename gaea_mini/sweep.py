@@ -7,6 +7,7 @@ takes over from a lost one goes on from there; elsewhere it starts anew.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -15,10 +16,11 @@ from typing import Any
 
 from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, file_of, load
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, enough_memory
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
+from gaea_mini.search.budget import PAPER_WARM_UP
 from gaea_mini.search.loop import describe
 from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
@@ -30,6 +32,12 @@ Ask = Callable[[dict[str, tuple[float, str]], list["Point"]], Any]
 # Given the memory needed and free, MiB, before a forecast's steps; it may raise.
 Fits = Callable[[float, float | None], Any]
 
+TOLD = 3  # so many searches that failed are told of one by one
+
+
+class FailedError(InputError):
+    """Some searches of a sweep failed; all others are done."""
+
 
 @dataclass(frozen=True)
 class Point:
@@ -40,8 +48,9 @@ class Point:
       lr: step of theta; None takes the method's own.
       data: pictures, as ``gaea_mini.data.load`` takes them.
       preset: size of the search; "gpu" is "gpu-darts" on the space darts.
-      epochs: in place of the preset's.
-      warm_up: part of the epochs in which theta rests; None takes the method's own.
+      epochs: in place of the preset's; more than its cosine lasts stretch it.
+      warm_up: part of the epochs in which theta rests; None takes the method's own, or
+        that of the paper where the preset has one.
       precision, compile: as of ``search``.
     """
 
@@ -87,15 +96,19 @@ class Point:
                 f"no objective {self.objective!r}; there are {', '.join(OBJECTIVES)}"
             )
         full = self.preset == "gpu" and self.space == "darts"
-        budget = PRESETS["gpu-darts" if full else self.preset]
+        preset = "gpu-darts" if full else self.preset
+        budget = PRESETS[preset]
         if self.epochs is not None:
-            budget = replace(budget, epochs=self.epochs)
+            budget = budget.lasting(self.epochs)
         bilevel = self.objective == Bilevel.name  # each method's own
         objective = None if bilevel else OBJECTIVES[self.objective]()
         where = space(self.space)
         chosen = method(self.method, self.lr, objective)
-        if self.warm_up is not None:
-            chosen = replace(chosen, warm_up=self.warm_up)
+        warm_up = self.warm_up
+        if warm_up is None:
+            warm_up = PAPER_WARM_UP.get((preset, self.method))
+        if warm_up is not None:
+            chosen = replace(chosen, warm_up=warm_up)
         self.speed.check(chosen, "fast")
         file = file_of(self.data)
         changed = file.stat().st_mtime_ns if file and file.exists() else None
@@ -133,7 +146,8 @@ def sweep(
 ) -> Iterator[tuple[Point, Run]]:
     """Search every point that has no record yet; yields each with its record.
 
-    Those that have one come first, the others as they are done.
+    Those that have one come first, the others as they are done. One that fails does not
+    end the others; it is told of at the end.
 
     Args:
       points: the searches.
@@ -148,9 +162,12 @@ def sweep(
       fits: called there with the memory needed and free, before the measured steps.
 
     Raises:
-      InputError: a point that cannot be searched, a record of another search in its
-        place, or a worker that was killed. Records that are done stay.
+      FailedError: at the end, some searches failed.
+      InputError: a point that cannot be searched, two of one name, a record of another
+        search in a point's place, or a worker that was killed. Records that are done
+        stay.
     """
+    _require_own_names(points)
     missing, new, long = [], [], False
     costs: dict[str, tuple[float, str]] = {}
     for point in points:
@@ -160,7 +177,7 @@ def sweep(
         file = folder / f"{point.name}.json"
         if not file.exists():
             missing.append(point)
-            if not file.with_suffix(".pt").exists():
+            if checkpoints.begun(folder / f"{point.name}.pt") is None:
                 new.append(point)
                 long = long or not is_small(budget, len(data.x))
             continue
@@ -170,6 +187,7 @@ def sweep(
         costs[point.arm] = seconds, f"{in_words(seconds)}, as recorded in {file}"
         yield point, run
     done = len(points) - len(missing)
+    failed: dict[Point, str] = {}
     try:
         with workers(scheduler, jobs) as run_all:
             # What goes on from a checkpoint has been through this.
@@ -182,6 +200,9 @@ def sweep(
                 ask({arm: costs[arm] for arm in one_each}, new)
             given = [(point, str(folder.resolve()), device) for point in missing]
             for point, record in run_all(search_point, given):
+                if isinstance(record, str):
+                    failed[point] = record
+                    continue
                 run = Run.from_dict(record)
                 if table is not None and run.config["space"] == "nasbench201":
                     run.truth = table.truth(run.genotype)
@@ -194,6 +215,30 @@ def sweep(
             f"{error}; {done} of {len(points)} records are in {folder}, and the same "
             "command goes on from there"
         ) from None
+    if failed:
+        raise FailedError(
+            f"{_told(failed, points)}; {done} of {len(points)} records are in "
+            f"{folder}, and the same command tries only the others again"
+        )
+
+
+def _require_own_names(points: list[Point]) -> None:
+    """Refuse two searches that would write the same files."""
+    times = Counter(point.name for point in points)
+    for name, count in times.items():
+        if count > 1:
+            raise InputError(
+                f"{count} searches of the sweep are named {name}, and would write the "
+                "same files; give each once, and others a folder of their own"
+            )
+
+
+def _told(failed: dict[Point, str], points: list[Point]) -> str:
+    """Which searches failed, and why; of many the first few."""
+    each = [f"{point.name}: {failed[point]}" for point in points if point in failed]
+    more = [f"and {len(each) - TOLD} more"] if len(each) > TOLD else []
+    told = "; ".join(each[:TOLD] + more)
+    return f"{len(each)} of {len(points)} searches failed: {told}"
 
 
 def forecast_point(
@@ -204,10 +249,11 @@ def forecast_point(
 
     torch.set_num_threads(1)
     try:
-        device_named(device)
-        where, data, chosen, budget, _ = point.arguments()
-        sizes = (where, data, chosen, budget, device, point.speed)
-        found = of_search(*sizes, before_steps=fits)
+        with enough_memory():
+            device_named(device)
+            where, data, chosen, budget, _ = point.arguments()
+            sizes = (where, data, chosen, budget, device, point.speed)
+            found = of_search(*sizes, before_steps=fits)
     except InputError as error:
         raise InputError(f"{point.arm}: {error}") from None
     return point.arm, found
@@ -215,18 +261,31 @@ def forecast_point(
 
 def search_point(
     point: Point, folder: str, device: str
-) -> tuple[Point, dict[str, Any]]:
-    """Search one point, with one thread: what a worker does."""
+) -> tuple[Point, dict[str, Any] | str]:
+    """Search one point, with one thread: what a worker does.
+
+    Returns:
+      the point with its record as plain data or, if the search failed, the reason.
+
+    Raises:
+      InputError: what every search needs is not here: the device, or the pictures.
+    """
     import torch
 
     torch.set_num_threads(1)
     there = Path(folder)
     checkpoint = there / f"{point.name}.pt" if there.is_dir() else None
+    options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
+    options |= {"precision": point.precision, "compile": point.compile}
     try:
-        where, data, chosen, budget, seed = point.arguments()
-        options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
-        options |= {"precision": point.precision, "compile": point.compile}
-        *_, run = search(where, data, chosen, budget, seed, device, **options)
+        with enough_memory():
+            device_named(device)
+            where, data, chosen, budget, seed = point.arguments()
     except InputError as error:
         raise InputError(f"{point.name}: {error}") from None
+    try:
+        with enough_memory():
+            *_, run = search(where, data, chosen, budget, seed, device, **options)
+    except InputError as error:
+        return point, str(error)
     return point, run.to_dict()

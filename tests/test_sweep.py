@@ -7,19 +7,20 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from gaea_mini import forecast
+from gaea_mini import checkpoints, forecast
 from gaea_mini import sweep as module
 from gaea_mini.cli import build_parser, full, main
 from gaea_mini.cli.sweep import ask_about, points_of
 from gaea_mini.errors import InputError
 from gaea_mini.search import PRESETS, Run, search
-from gaea_mini.sweep import Point, search_point, sweep
+from gaea_mini.sweep import Point, forecast_point, search_point, sweep
 
 ROOT = str(Path(__file__).resolve().parent.parent)
 POINTS = [Point("compact", "gaea-darts", "bilevel", seed, epochs=1) for seed in (0, 1)]
@@ -78,21 +79,112 @@ def test_what_has_a_record_is_not_searched_again(tmp_path, monkeypatch):
         list(sweep([longer], tmp_path))
 
 
-def test_a_search_that_fails_keeps_the_records_before(tmp_path, monkeypatch):
+def failing(monkeypatch, seeds, error):
+    """These seeds fail; all others are searched."""
+    real = module.search
+
+    def instead(space, data, method, budget, seed, *rest, **options):
+        if seed in seeds:
+            raise error
+        return real(space, data, method, budget, seed, *rest, **options)
+
+    monkeypatch.setattr(module, "search", instead)
+
+
+NO_NUMBER = "epoch 1, step 3: the loss is not a finite number"
+
+
+def test_a_search_that_fails_does_not_end_the_others(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    with monkeypatch.context() as patch:
+        failing(patch, [0], InputError(NO_NUMBER))
+        searches, found = sweep(POINTS, tmp_path), []
+        with pytest.raises(InputError) as info:
+            found.extend(point for point, _ in searches)
+    assert given == POINTS
+    assert [path.name for path in tmp_path.iterdir()] == [f"{POINTS[1].name}.json"]
+    assert str(info.value) == (
+        f"1 of 2 searches failed: {POINTS[0].name}: {NO_NUMBER}; 1 of 2 records are in "
+        f"{tmp_path}, and the same command tries only the others again"
+    )
+    given.clear()
+    assert dict(sweep(POINTS, tmp_path)).keys() == set(POINTS)
+    assert given == POINTS[:1]
+
+
+def test_of_many_that_fail_the_first_three_are_told(tmp_path, monkeypatch):
     in_this_process(monkeypatch)
-    real = search_point
-
-    def fail(point, folder, device):
-        if point.seed == 1:
-            raise InputError(f"{point.name}: the loss is not a finite number")
-        return real(point, folder, device)
-
-    monkeypatch.setattr("gaea_mini.sweep.search_point", fail)
-    with pytest.raises(InputError) as info:
-        list(sweep(POINTS, tmp_path))
+    failing(monkeypatch, range(5), InputError(NO_NUMBER))
+    points = [replace(POINTS[0], seed=seed) for seed in (5, 4, 3, 2, 1, 0)]
+    with pytest.raises(InputError, match="5 of 6 searches failed: ") as info:
+        list(sweep(points, tmp_path))
     (line,) = str(info.value).splitlines()
-    assert line.startswith(f"{POINTS[1].name}: ") and "1 of 2 records are in" in line
-    assert (tmp_path / f"{POINTS[0].name}.json").exists()
+    assert [f"{point.name}: " in line for point in points] == [0, 1, 1, 1, 0, 0]
+    assert "; and 2 more; 1 of 6 records are in" in line
+
+
+def test_what_was_done_is_summed_up_before_what_failed(tmp_path, capsys, monkeypatch):
+    """With such a step the logits of darts overflow; gaea-darts ends at a vertex."""
+    in_this_process(monkeypatch)
+    command = ["sweep", "--lr-theta", "1e37", "--epochs", "1", "--out", str(tmp_path)]
+    assert main([*command, "--seeds", "0-1", "--methods", "darts", "gaea-darts"]) == 2
+    told, line = capsys.readouterr()
+    *_, title, arm = told.splitlines()
+    assert title.startswith("held-out accuracy of the cell")
+    assert arm.startswith("compact-gaea-darts-bilevel-lr1e+37: ") and "(2)" in arm
+    assert line.startswith(
+        "gaea_mini: 2 of 4 searches failed: compact-darts-bilevel-lr"
+    )
+    assert "the loss is not a finite number" in line and line.count("\n") == 1
+    # Where nothing was done there is nothing to sum up.
+    assert main([*command, "--seeds", "0", "--methods", "darts"]) == 2
+    told, line = capsys.readouterr()
+    assert told == "" and line.startswith("gaea_mini: 1 of 1 searches failed: ")
+
+
+@pytest.mark.parametrize(
+    "full", [MemoryError(), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB")]
+)
+def test_a_full_memory_is_one_line(tmp_path, monkeypatch, full):
+    in_this_process(monkeypatch)
+    with monkeypatch.context() as patch:
+        failing(patch, [0], full)
+        with pytest.raises(InputError, match="1 of 2 searches failed") as info:
+            list(sweep(POINTS, tmp_path))
+    (line,) = str(info.value).splitlines()
+    assert f"{POINTS[0].name}: the memory is full" in line
+    assert (tmp_path / f"{POINTS[1].name}.json").exists()
+
+    def measure(*sizes, before_steps):
+        raise full
+
+    monkeypatch.setattr(module, "of_search", measure)
+    with pytest.raises(InputError, match=f"{POINTS[0].arm}: the memory is full"):
+        forecast_point(POINTS[0], "cpu", None)
+
+
+def test_a_worker_without_the_device_ends_the_sweep(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(InputError, match="no CUDA device here") as info:
+        list(sweep(POINTS, tmp_path, device="cuda"))
+    assert given == POINTS[:1] and "failed" not in str(info.value)
+
+
+def test_two_searches_of_one_name_are_refused(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    for other in (POINTS[0], replace(POINTS[0], epochs=2)):
+        with pytest.raises(InputError, match=f"named {POINTS[0].name}, and would"):
+            list(sweep([*POINTS, other], tmp_path))
+    assert given == [] and list(tmp_path.iterdir()) == []
+
+
+def test_more_epochs_than_the_cosine_lasts_stretch_it():
+    tiny = PRESETS["tiny"].schedule_epochs
+    for epochs in (tiny - 1, tiny + 2):
+        budget = replace(POINTS[0], epochs=epochs).arguments()[3]
+        assert budget.epochs == epochs
+        assert budget.schedule_epochs == max(epochs, tiny)
 
 
 def test_pictures_are_read_once_for_all_points(few_pictures, monkeypatch):
@@ -127,6 +219,9 @@ def test_without_the_folder_a_worker_keeps_no_checkpoint(tmp_path):
     [
         (["--seeds", "3-1"], "--seeds is '3-1'; give whole numbers"),
         (["--seeds", "1,1"], "each once"),
+        (["--methods", "darts", "darts"], "--methods names 'darts' more than once"),
+        (["--spaces", "compact", "compact"], "--spaces names 'compact' more than"),
+        (["--objectives", "bilevel", "bilevel"], "--objectives names 'bilevel' more"),
         (["--spaces", "moon"], "moon"),
         (["--methods", "gaea-darts", "gaea-rs-ws"], "gaea has no use"),
         (["--objectives", "trilevel"], "no objective 'trilevel'"),
@@ -211,6 +306,23 @@ def test_a_long_sweep_is_forecast_once_an_arm_and_asked_about(
     list(search(*point.arguments(), checkpoint=tmp_path / f"{point.name}.pt"))
     long_ones("n\n")
     assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    # Also where only the one before is left, or one that was not moved into place.
+    record, checkpoint = (tmp_path / f"{point.name}.{end}" for end in ("json", "pt"))
+    for spare in (checkpoints.before(checkpoint), checkpoints.coming(checkpoint)):
+        list(search(*point.arguments(), checkpoint=checkpoint))
+        record.unlink()
+        checkpoint.rename(spare)
+        long_ones("n\n")
+        assert main([*WIDE, "--out", str(tmp_path)]) == 0
+    # What is no whole checkpoint was not begun.
+    record.unlink()
+    checkpoint.write_bytes(b"cut short")
+    long_ones("n\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 2
+    assert "not begun" in capsys.readouterr().err
+    checkpoint.unlink()
+    long_ones("y\n")
+    assert main([*WIDE, "--out", str(tmp_path)]) == 0
     # An arm that is new has not been asked about.
     capsys.readouterr()
     assert main([*WIDE, "--methods", "darts", "gdas", "--out", str(tmp_path)]) == 2
@@ -288,6 +400,11 @@ def test_the_preset_gpu_is_that_of_search(few_pictures):
     assert by_space["darts"][3] == PRESETS["gpu-darts"]
     assert by_space["nasbench201"][3] == PRESETS["gpu"]
     assert by_space["darts"][2].warm_up == 0.2
+    # gaea-pc-darts rests as in its paper, where the preset is the paper's.
+    wide = ("--preset", "gpu", "--spaces", "darts", "nasbench201", "--seeds", "0")
+    both = ("--methods", "pc-darts", "gaea-pc-darts", "--data", few_pictures)
+    rests = [point.arguments()[2].warm_up for point in points(*wide, *both)]
+    assert rests == [0.3, 10 / 50, 0.3, 0.3]
     assert points("--preset", "gpu-darts")[0].space == "darts"
     (point,) = points("--seeds", "7")
     assert point == Point("compact", "gaea-darts", "bilevel", 7)
@@ -301,7 +418,7 @@ def test_precision_reaches_the_search_and_its_record(tmp_path, monkeypatch):
     *_, same = search(*half.arguments(), precision="bfloat16")
     assert run.theta == same.theta
     # Another precision is another search, also where a record lies already.
-    with pytest.raises(InputError, match="precision bfloat16 there, not here"):
+    with pytest.raises(InputError, match="precision bfloat16 there, float32 here"):
         list(sweep(POINTS[:1], tmp_path))
     for wrong, says in (
         (replace(half, method="darts-2nd"), "take float32"),
@@ -340,6 +457,31 @@ def test_a_dask_cluster_that_loses_a_worker_in_mid_run(tmp_path, dask_cluster):
         point = Point("compact", "gaea-darts", "bilevel", seed, epochs=30)
         *_, run = search(*point.arguments())
         assert Run.load(out / f"{point.name}.json").theta == run.theta
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("where", ["here", "on a Dask cluster"])
+def test_a_worker_hands_back_why_a_search_failed(tmp_path, request, where):
+    """A damaged checkpoint fails its search; without it the same command does it."""
+    options = ["--seeds", "0-2", "--epochs", "1", "--jobs", "2"]
+    damaged = tmp_path / "compact-gaea-darts-bilevel-seed0.pt"
+    damaged.write_bytes(b"cut short")
+    with ExitStack() as stack:
+        if where != "here":
+            cluster = request.getfixturevalue("dask_cluster")(workers=1, failures=0)
+            _, address, _ = stack.enter_context(cluster)
+            options += ["--scheduler", address]
+        process = start(tmp_path, *options)
+        told, err = process.communicate(timeout=500)
+        assert process.returncode == 2
+        (line,) = [text for text in err.splitlines() if text.startswith("gaea_mini: ")]
+        assert f"1 of 3 searches failed: {damaged.stem}: checkpoint {damaged}" in line
+        assert "2 of 3 records are in" in line and "(2)" in told.splitlines()[-1]
+        damaged.unlink()
+        process = start(tmp_path, *options)
+        told, err = process.communicate(timeout=500)
+        assert process.returncode == 0, err
+    assert "(3)" in told.splitlines()[-1]
 
 
 @pytest.mark.slow

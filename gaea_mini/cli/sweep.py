@@ -38,11 +38,21 @@ def add_sweep(commands: Any) -> None:
         "--preset",
         default="tiny",
         help="'tiny', 'cpu' or 'gpu', of the size that it has with 'search'; it "
-        "chooses neither the methods nor --warm-up, --precision or --compile",
+        "chooses neither the methods nor --precision or --compile",
     )
-    add("--epochs", type=int, help="in place of the preset's")
+    add(
+        "--epochs",
+        type=int,
+        help="in place of the preset's; more than its cosine lasts stretch it",
+    )
     add("--lr-theta", type=float, help="of all methods; by default each has its own")
-    add("--warm-up", type=float, metavar="PART", help="of all methods, as of 'search'")
+    add(
+        "--warm-up",
+        type=float,
+        metavar="PART",
+        help="of all methods, as of 'search'. By default each has its own; with "
+        "--preset gpu on the space darts gaea-pc-darts has that of its paper",
+    )
     add(
         "--precision",
         default="float32",
@@ -84,7 +94,7 @@ def run_sweep(options: argparse.Namespace) -> None:
 
 def _sweep(options: argparse.Namespace) -> None:
     from gaea_mini.evaluate import NasBench201
-    from gaea_mini.sweep import sweep
+    from gaea_mini.sweep import FailedError, sweep
 
     if options.jobs is None:
         on_cuda = options.device.startswith("cuda")
@@ -96,26 +106,41 @@ def _sweep(options: argparse.Namespace) -> None:
     require_folder(options.out, "--out")
     at_once = 1 if options.scheduler else min(options.jobs, len(points))
     found: dict[str, list[float]] = {}
-    for count, (point, run) in enumerate(
-        sweep(
-            points,
-            options.out,
-            options.jobs,
-            options.scheduler,
-            options.device,
-            table,
-            partial(ask_about, options),
-            partial(fit_together, at_once, options.yes),
-        ),
-        1,
-    ):
-        accuracy = run.accuracy_rounded[-1]
-        found.setdefault(point.arm, []).append(accuracy)
-        print(f"{count} of {len(points)}: {point.name}: {accuracy:.2f} %", flush=True)
+    searches = sweep(
+        points,
+        options.out,
+        options.jobs,
+        options.scheduler,
+        options.device,
+        table,
+        partial(ask_about, options),
+        partial(fit_together, at_once, options.yes),
+    )
+    try:
+        for count, (point, run) in enumerate(searches, 1):
+            accuracy = run.accuracy_rounded[-1]
+            found.setdefault(point.arm, []).append(accuracy)
+            told = f"{count} of {len(points)}: {point.name}: {accuracy:.2f} %"
+            print(told, flush=True)
+    except FailedError:
+        sum_up(found)
+        raise
+    sum_up(found)
+
+
+def sum_up(found: dict[str, list[float]]) -> None:
+    """Print the accuracies of each arm, if there are any.
+
+    >>> sum_up({"compact-darts-bilevel": [20.0, 22.0]})
+    held-out accuracy of the cell with shared weights, mean and sd over seeds
+    compact-darts-bilevel: 21.00 +- 1.41 % (2)
+    """
+    if not found:
+        return
     print("held-out accuracy of the cell with shared weights, mean and sd over seeds")
     for arm, values in sorted(found.items()):
         spread = f" +- {stdev(values):.2f}" if len(values) > 1 else ""
-        print(f"{arm}: {mean(values):.2f}{spread} % ({len(values)})")
+        print(f"{arm}: {mean(values):.2f}{spread} % ({len(values)})", flush=True)
 
 
 def points_of(options: argparse.Namespace) -> list[Any]:
@@ -136,9 +161,9 @@ def points_of(options: argparse.Namespace) -> list[Any]:
             options.compile,
         )
         for combination in product(
-            options.spaces or [own],
-            options.methods,
-            options.objectives,
+            each_once("--spaces", options.spaces or [own]),
+            each_once("--methods", options.methods),
+            each_once("--objectives", options.objectives),
             seeds(options.seeds),
         )
     ]
@@ -200,6 +225,18 @@ def fit_together(at_once: int, yes: bool, need: float, free: float | None) -> No
     """
     smaller = "fewer --jobs" if at_once > 1 else "a smaller --preset"
     check_memory(at_once * need, free, yes, smaller)
+
+
+def each_once(option: str, words: list[str]) -> list[str]:
+    """The words of an option; two that are the same would write the same files.
+
+    >>> each_once("--methods", ["darts", "gdas"])
+    ['darts', 'gdas']
+    """
+    for word in words:
+        if words.count(word) > 1:
+            raise InputError(f"{option} names {word!r} more than once; give each once")
+    return words
 
 
 def seeds(text: str) -> list[int]:
