@@ -71,8 +71,13 @@ def of_full_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def enough_memory() -> Iterator[None]:
+def enough_memory(
+    smaller: str = "a smaller --batch or --channels",
+) -> Iterator[None]:
     """One line in place of what torch or NumPy say when the memory is full.
+
+    Args:
+      smaller: what the line advises to take.
 
     Raises:
       InputError: it is, inside.
@@ -84,6 +89,5 @@ def enough_memory() -> Iterator[None]:
             raise
         reason = str(error).partition("\n")[0][:120] or "no more said"
         raise InputError(
-            f"the memory is full ({reason}); take a smaller --batch or --channels, or "
-            "leave more of it free"
+            f"the memory is full ({reason}); take {smaller}, or leave more of it free"
         ) from None

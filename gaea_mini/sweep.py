@@ -26,6 +26,7 @@ from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
 from gaea_mini.supernet import space
 
+SMALLER = "fewer --jobs or a smaller --preset"  # where the memory is full
 # Given what one search of each arm costs, in seconds and in words, and the searches to
 # come; it may raise.
 Ask = Callable[[dict[str, tuple[float, str]], list["Point"]], Any]
@@ -249,7 +250,7 @@ def forecast_point(
 
     torch.set_num_threads(1)
     try:
-        with enough_memory():
+        with enough_memory(SMALLER):
             device_named(device)
             where, data, chosen, budget, _ = point.arguments()
             sizes = (where, data, chosen, budget, device, point.speed)
@@ -278,13 +279,13 @@ def search_point(
     options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
     options |= {"precision": point.precision, "compile": point.compile}
     try:
-        with enough_memory():
+        with enough_memory(SMALLER):
             device_named(device)
             where, data, chosen, budget, seed = point.arguments()
     except InputError as error:
         raise InputError(f"{point.name}: {error}") from None
     try:
-        with enough_memory():
+        with enough_memory(SMALLER):
             *_, run = search(where, data, chosen, budget, seed, device, **options)
     except InputError as error:
         return point, str(error)

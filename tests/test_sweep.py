@@ -153,6 +153,7 @@ def test_a_full_memory_is_one_line(tmp_path, monkeypatch, full):
             list(sweep(POINTS, tmp_path))
     (line,) = str(info.value).splitlines()
     assert f"{POINTS[0].name}: the memory is full" in line
+    assert "take fewer --jobs or a smaller --preset" in line
     assert (tmp_path / f"{POINTS[1].name}.json").exists()
 
     def measure(*sizes, before_steps):
