@@ -19,21 +19,22 @@ from typing import Any
 
 import torch
 
-from gaea_mini.errors import InputError, of_full_memory
+from gaea_mini.errors import InputError, OneLineWarning, of_full_memory
 
 FIRST_LINE = b"gaea_mini checkpoint 1\n"
 # How it is computed, not what: a search may go on without, where there is no compiler.
 HOW = ("compile", "graphs")
 # What a description leaves out because it is as usual.
 USUAL = {"precision": "float32", "skip_below": 0.0, "ranks": 1}
+TOLD = 4  # so many differences are told of
 
 
 class DamagedError(InputError):
     """A checkpoint that is cut short, changed, or none at all."""
 
 
-class CheckpointWarning(RuntimeWarning):
-    """A checkpoint was damaged, and the one before was taken."""
+class CheckpointWarning(OneLineWarning):
+    """A checkpoint was damaged or gone, and the one before was taken."""
 
 
 def before(path: Path) -> Path:
@@ -69,37 +70,43 @@ def write(path: Path, saved: dict[str, Any]) -> None:
 
 
 def _move_into_place(path: Path) -> None:
-    if is_whole(path):  # a damaged one must not take the place of a good one
-        os.replace(path, before(path))
-    os.replace(coming(path), path)
+    try:
+        if is_whole(path):  # a damaged one must not take the place of a good one
+            os.replace(path, before(path))
+        os.replace(coming(path), path)
+    except FileNotFoundError:
+        raise InputError(
+            f"checkpoint {path}: another process writes it too; stop one of the two, "
+            "or name another file"
+        ) from None
 
 
 def latest(path: Path, config: dict[str, Any]) -> dict[str, Any] | None:
     """The last whole checkpoint of what ``config`` describes; None: none.
 
-    Warns where the last one is damaged and another is taken.
+    Warns where the last one is damaged or gone and the one before is taken.
 
     Raises:
       DamagedError: all are damaged.
       InputError: the last is of another search.
     """
-    damage: DamagedError | None = None
+    damaged = False
     for file in _newest_first(path):
         try:
             saved = load(file, config)
-        except DamagedError as error:
-            if file != coming(path):  # which may be a write that was cut off
-                damage = damage or error
+        except DamagedError:
+            damaged = damaged or file != coming(path)  # a write that was cut off
             continue
-        if damage is not None:
+        if file == before(path):
             warnings.warn(
-                f"checkpoint {path} is damaged; going on from the one before, {file}",
+                f"checkpoint {path} is {'damaged' if damaged else 'not there'}; "
+                f"going on from the one before, {file}",
                 CheckpointWarning,
                 stacklevel=2,
             )
         return saved
-    if damage is not None:
-        raise damage
+    if damaged:
+        raise _damaged(path)
     return None
 
 
@@ -113,14 +120,19 @@ def begun(path: Path) -> dict[str, Any] | None:
     return None
 
 
+def remove(path: Path) -> None:
+    """Delete a checkpoint and those beside it, where they are."""
+    for file in _newest_first(path):
+        file.unlink(missing_ok=True)
+
+
 def _newest_first(path: Path) -> list[Path]:
     return [file for file in (coming(path), path, before(path)) if file.exists()]
 
 
-def remove(path: Path) -> None:
-    """Delete a checkpoint and those beside it, where they are."""
-    for file in (path, before(path), coming(path)):
-        file.unlink(missing_ok=True)
+def _remedy(path: Path) -> str:
+    there = " and ".join(map(str, _newest_first(path))) or path
+    return f"name another file, or delete {there} to start anew"
 
 
 # one file ----------------------------------------------------------------------------
@@ -146,18 +158,19 @@ def load(path: Path, config: dict[str, Any]) -> dict[str, Any]:
       InputError: it belongs to a search with other settings.
     """
     saved = _read(path)
-    require_same(f"checkpoint {path}", saved["run"]["config"], config)
+    require_same(f"checkpoint {path}", saved["run"]["config"], config, HOW)
     return saved
 
 
 def _read(path: Path) -> dict[str, Any]:
+    body = _body(path)
     try:
         # weights_only: tensors and plain values, no code.
-        saved = torch.load(
-            io.BytesIO(_body(path)), map_location="cpu", weights_only=True
-        )
+        saved = torch.load(io.BytesIO(body), map_location="cpu", weights_only=True)
         dict(saved["run"]["config"]), saved["state"]
     except Exception as error:  # torch names no exception of its own for a bad file
+        if of_full_memory(error):
+            raise
         raise _damaged(path) from error
     return saved
 
@@ -182,13 +195,12 @@ def is_whole(path: Path) -> bool:
 
 def _damaged(path: Path) -> DamagedError:
     return DamagedError(
-        f"checkpoint {path} is damaged or is no checkpoint; name another file, or "
-        "delete it to start anew"
+        f"checkpoint {path} is damaged or is no checkpoint; {_remedy(path)}"
     )
 
 
 @contextmanager
-def of_this_version(path: object) -> Iterator[None]:
+def of_this_version(path: Path) -> Iterator[None]:
     """One line where a whole checkpoint does not hold what this version looks for.
 
     Raises:
@@ -202,23 +214,44 @@ def of_this_version(path: object) -> Iterator[None]:
         reason = str(error).partition("\n")[0]
         raise InputError(
             f"checkpoint {path} is of another version of gaea_mini "
-            f"({type(error).__name__}: {reason}); go on with that one, name another "
-            "file, or delete it to start anew"
+            f"({type(error).__name__}: {reason}); go on with that one, {_remedy(path)}"
         ) from None
 
 
-def require_same(what: str, stored: dict[str, Any], config: dict[str, Any]) -> None:
-    """Refuse a file of a search with another config; says what differs."""
-    there, here = (USUAL | flat(each) for each in (stored, config))
+def require_same(
+    what: str,
+    stored: dict[str, Any],
+    config: dict[str, Any],
+    besides: tuple[str, ...] = (),
+    remedy: str = "give another file or the same settings",
+) -> None:
+    """Refuse a file of a search with another config; says what differs, at first.
+
+    Args:
+      what: file it is, in words.
+      stored: its config.
+      config: the one that is wanted.
+      besides: names that may differ.
+      remedy: what to do about it.
+
+    Raises:
+      InputError: they differ.
+    """
+    there, here = (flat(each) for each in (stored, config))
+    there, here = (
+        USUAL | there,
+        here | {n: v for n, v in USUAL.items() if n not in here},
+    )
     differing = [
         f"{name} {there.get(name, 'not')} there, {here.get(name, 'not')} here"
-        for name in sorted(there.keys() | here.keys())
-        if there.get(name) != here.get(name) and name not in HOW
+        for name in here | there  # in the order of a config: what says most comes first
+        if there.get(name) != here.get(name) and name not in besides
     ]
+    if len(differing) > TOLD:
+        differing[TOLD:] = [f"and {len(differing) - TOLD} more"]
     if differing:
         raise InputError(
-            f"{what} is of another search ({'; '.join(differing)}); "
-            "give another file or the same settings"
+            f"{what} is of another search ({'; '.join(differing)}); {remedy}"
         )
 
 

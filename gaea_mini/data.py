@@ -289,7 +289,8 @@ def _from_torchvision(source: str) -> dict[str, np.ndarray]:
     except (ImportError, RuntimeError):
         raise InputError(
             f"{source} needs torchvision, which is not installed here: install it, or "
-            "give the path of a .npz, or take 'fashion', which ships with the package"
+            "give the path of a .npz, or, at 28 pixels or fewer, take 'fashion', which "
+            "ships with the package"
         ) from None
     root = Path.home() / ".cache" / "gaea_mini"
     build = getattr(datasets, TORCHVISION[source])

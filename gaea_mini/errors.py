@@ -1,5 +1,7 @@
 """The one exception for input that a person can put right, and checks of numbers."""
 
+import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -20,6 +22,27 @@ class InputError(ValueError):
     Traceback (most recent call last):
     gaea_mini.errors.InputError: lr is 0: give a step size above 0, for example 0.1
     """
+
+
+class OneLineWarning(RuntimeWarning):
+    """What a person should know, and need not put right; see ``told_in_a_line``."""
+
+
+@contextmanager
+def told_in_a_line() -> Iterator[None]:
+    """The package's own warnings are one line on standard error, like an error."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", OneLineWarning)
+        usual = warnings.showwarning
+
+        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
+            if issubclass(category, OneLineWarning):
+                print(f"gaea_mini: {message}", file=sys.stderr)
+            else:
+                usual(message, category, *rest, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 def require_range(
@@ -71,13 +94,11 @@ def of_full_memory(error: BaseException) -> bool:
 
 
 @contextmanager
-def enough_memory(
-    smaller: str = "a smaller --batch or --channels",
-) -> Iterator[None]:
+def enough_memory(advice: str = "") -> Iterator[None]:
     """One line in place of what torch or NumPy say when the memory is full.
 
     Args:
-      smaller: what the line advises to take.
+      advice: what else to do than to leave more of it free.
 
     Raises:
       InputError: it is, inside.
@@ -88,6 +109,11 @@ def enough_memory(
         if not of_full_memory(error):
             raise
         reason = str(error).partition("\n")[0][:120] or "no more said"
-        raise InputError(
-            f"the memory is full ({reason}); take {smaller}, or leave more of it free"
-        ) from None
+        told = f"the memory is full ({reason}); leave more of it free"
+        raise InputError(f"{told}, or {advice}" if advice else told) from None
+
+
+def of_a_file(error: OSError) -> str:
+    """What the system says of a file, with its name."""
+    place = f"{error.filename}: " if error.filename else ""
+    return f"{place}{error.strerror or error}"

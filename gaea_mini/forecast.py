@@ -129,7 +129,10 @@ def of_search(
     if where.type == "cpu":
         need *= processes_here(ranks)
     free = free_mb(where)
-    if before_steps is not None:
+    if before_steps is not None and where.type == "cpu":
+        # Before one of them takes memory that another would miss.
+        ranks.first(partial(before_steps, need, free))
+    elif before_steps is not None:
         before_steps(need, free)
     state = State(space, data, method, budget, 0, where, "fast", speed, ranks)
     state.begin(budget.epochs - 1)  # after any warm-up
@@ -252,8 +255,7 @@ def processes_here(ranks: Ranks) -> int:
     """
     if ranks.count == 1:
         return 1
-    told = os.environ.get("LOCAL_WORLD_SIZE", "")
-    return int(told) if told.isdigit() else ranks.count
+    return int(os.environ.get("LOCAL_WORLD_SIZE", ranks.count))
 
 
 def memory_of_training(

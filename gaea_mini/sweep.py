@@ -16,7 +16,7 @@ from typing import Any
 
 from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, file_of, load
-from gaea_mini.errors import InputError, enough_memory
+from gaea_mini.errors import InputError, enough_memory, of_a_file, told_in_a_line
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
@@ -26,7 +26,7 @@ from gaea_mini.search.precision import device_named
 from gaea_mini.search.speed import Speed
 from gaea_mini.supernet import space
 
-SMALLER = "fewer --jobs or a smaller --preset"  # where the memory is full
+ADVICE = "take fewer --jobs or a smaller --preset"  # where the memory is full
 # Given what one search of each arm costs, in seconds and in words, and the searches to
 # come; it may raise.
 Ask = Callable[[dict[str, tuple[float, str]], list["Point"]], Any]
@@ -178,9 +178,14 @@ def sweep(
         file = folder / f"{point.name}.json"
         if not file.exists():
             missing.append(point)
-            if checkpoints.begun(folder / f"{point.name}.pt") is None:
+            begun = checkpoints.begun(file.with_suffix(".pt"))
+            if begun is None:
                 new.append(point)
                 long = long or not is_small(budget, len(data.x))
+            else:
+                what = f"checkpoint {file.with_suffix('.pt')}"
+                anew = "delete it, or name another --out"
+                checkpoints.require_same(what, begun, config, checkpoints.HOW, anew)
             continue
         run = Run.load(file)
         checkpoints.require_same(f"record {file}", run.config, config)
@@ -211,9 +216,10 @@ def sweep(
                 checkpoints.remove(folder / f"{point.name}.pt")
                 done += 1
                 yield point, run
-    except InputError as error:
+    except (InputError, OSError) as error:
+        reason = of_a_file(error) if isinstance(error, OSError) else str(error)
         raise InputError(
-            f"{error}; {done} of {len(points)} records are in {folder}, and the same "
+            f"{reason}; {done} of {len(points)} records are in {folder}, and the same "
             "command goes on from there"
         ) from None
     if failed:
@@ -250,7 +256,7 @@ def forecast_point(
 
     torch.set_num_threads(1)
     try:
-        with enough_memory(SMALLER):
+        with enough_memory(ADVICE):
             device_named(device)
             where, data, chosen, budget, _ = point.arguments()
             sizes = (where, data, chosen, budget, device, point.speed)
@@ -279,14 +285,16 @@ def search_point(
     options: dict[str, Any] = {"checkpoint": checkpoint, "minutes": 10}
     options |= {"precision": point.precision, "compile": point.compile}
     try:
-        with enough_memory(SMALLER):
+        with enough_memory(ADVICE):
             device_named(device)
             where, data, chosen, budget, seed = point.arguments()
     except InputError as error:
         raise InputError(f"{point.name}: {error}") from None
     try:
-        with enough_memory(SMALLER):
+        with enough_memory(ADVICE), told_in_a_line():
             *_, run = search(where, data, chosen, budget, seed, device, **options)
     except InputError as error:
         return point, str(error)
+    except OSError as error:  # no space, or the like
+        return point, of_a_file(error)
     return point, run.to_dict()

@@ -115,10 +115,22 @@ def test_processes_of_one_machine_share_its_memory(
         monkeypatch.setenv("LOCAL_WORLD_SIZE", local)
     monkeypatch.setattr(forecast, "memory_of_search", lambda *given: 100.0)
     monkeypatch.setattr(forecast, "free_mb", lambda where: 250.0)
+    monkeypatch.setattr(Ranks, "first", lambda ranks, call: call())
     what = (COMPACT, pictures(), gaea(darts()), BUDGET, device, EXACT)
     with pytest.raises(InputError, match="no"):
         forecast.of_search(*what, Ranks(0, count), check)
     assert asked == [(100.0 * times, 250.0)]
+
+
+def test_one_process_answers_for_all_whether_there_is_room(monkeypatch):
+    """One that looked later would miss what the others have taken by then."""
+    asked, told = [], []
+    monkeypatch.setattr(Ranks, "first", lambda ranks, call: told.append(ranks.rank))
+    monkeypatch.setattr(Ranks, "mean", lambda self, tensors: tuple(tensors))
+    monkeypatch.setattr(Ranks, "total", lambda self, number, device: number)
+    what = (COMPACT, pictures(), gaea(darts()), BUDGET, "cpu", EXACT, Ranks(1, 2))
+    forecast.of_search(*what, lambda need, free: asked.append(need))
+    assert told == [1] and asked == [], "process 1 hears the answer of process 0"
 
 
 def test_the_forecast_says_what_the_processes_need_together(monkeypatch):
@@ -252,7 +264,7 @@ def test_several_processes_do_not_wait_for_an_answer(answer, monkeypatch, capsys
     monkeypatch.setattr(forecast, "is_small", lambda budget, pictures: False)
     whole = SimpleNamespace(seconds=3600.0)
     monkeypatch.setattr(forecast, "of_search", lambda *given: whole)
-    ranks = SimpleNamespace(count=2, first=lambda call: call())
+    ranks = SimpleNamespace(rank=0, count=2, first=lambda call: call())
     data = SimpleNamespace(x=[])
 
     def begin(yes):
@@ -277,8 +289,12 @@ def test_before_a_silence_the_compiling_is_said(monkeypatch, capsys):
     data, said = SimpleNamespace(x=[]), []
     for speed in (EXACT, Speed(compile=True)):
         full.forecast_search(options, None, data, *[None] * 2, "cpu", speed, ALONE)
-    assert said[0] == ""
-    assert said[1].splitlines()[-1].startswith("gaea_mini: compiling, to measure a few")
+    assert said[0] == "" and said[1].splitlines()[-1].startswith(
+        "gaea_mini: compiling for them; this may take minutes"
+    )
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    full.say_measuring(EXACT)
+    assert capsys.readouterr().err.endswith("measuring a few steps, before it begins\n")
 
 
 def test_without_a_terminal_a_day_is_the_limit(answer):

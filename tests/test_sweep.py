@@ -164,6 +164,55 @@ def test_a_full_memory_is_one_line(tmp_path, monkeypatch, full):
         forecast_point(POINTS[0], "cpu", None)
 
 
+def test_a_disk_that_is_full_for_one_search_does_not_end_the_others(
+    tmp_path, monkeypatch
+):
+    in_this_process(monkeypatch)
+    failing(monkeypatch, [0], OSError(28, "No space left on device", "c.pt"))
+    with pytest.raises(InputError) as info:
+        list(sweep(POINTS, tmp_path))
+    told = f"{POINTS[0].name}: c.pt: No space left on device; 1 of 2 records are in"
+    assert told in str(info.value)
+
+
+def test_a_disk_that_is_full_for_a_record_says_what_is_done(tmp_path, monkeypatch):
+    in_this_process(monkeypatch)
+    real, calls = Run.save, []
+
+    def save(run, path):
+        calls.append(path)
+        if len(calls) == 2:
+            raise OSError(28, "No space left on device", str(path))
+        real(run, path)
+
+    monkeypatch.setattr(Run, "save", save)
+    with pytest.raises(InputError, match="left on device; 1 of 2 records are in"):
+        list(sweep(POINTS, tmp_path))
+
+
+def test_a_checkpoint_of_another_search_is_refused_before_any(tmp_path, monkeypatch):
+    given = in_this_process(monkeypatch)
+    file = tmp_path / f"{POINTS[1].name}.pt"
+    for run in search(*POINTS[1].shorter(2).arguments(), checkpoint=file):
+        if run.epoch == 1:
+            break
+    with pytest.raises(
+        InputError, match="epochs 2 there, 1 here.*; delete it, or name"
+    ):
+        list(sweep(POINTS, tmp_path))
+    assert given == []
+    file.unlink()  # as the line advises
+    assert len(dict(sweep(POINTS, tmp_path))) == 2
+
+
+def test_records_of_one_way_to_compute_are_not_those_of_another(tmp_path, monkeypatch):
+    """Their mean would be of neither."""
+    in_this_process(monkeypatch)
+    list(sweep(POINTS[:1], tmp_path))
+    with pytest.raises(InputError, match="compile not there, True here"):
+        list(sweep([replace(POINTS[0], compile=True)], tmp_path))
+
+
 def test_a_worker_without_the_device_ends_the_sweep(tmp_path, monkeypatch):
     given = in_this_process(monkeypatch)
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)

@@ -5,18 +5,21 @@ import os
 import signal
 import sys
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.errors import InputError, enough_memory
+from gaea_mini.errors import InputError, enough_memory, of_a_file
 
 LONG = 10 * 60  # seconds: what takes longer is asked about
 ENDLESS = 24 * 3600  # and this is refused where there is nobody to ask
 
+GPU = ("gpu", "gpu-darts")  # presets of the paper's size
+# Where the memory is full. What has begun cannot be made smaller.
+ADVICE = "begin anew with a smaller --batch, --channels, --size or --pictures"
 Begun = dict[str, Any] | None  # the description of what a checkpoint is of
 
 
@@ -45,14 +48,15 @@ def add_full_options(add: Any) -> None:
     add(
         "--yes",
         action="store_true",
-        help="do not ask before a run of more than ten minutes, nor refuse one that "
-        "needs more memory than is free",
+        help="do not ask before a run of more than ten minutes, nor refuse one of more "
+        "than a day where there is no terminal to ask, nor one that needs more memory "
+        "than is free",
     )
 
 
 def fill_in(options: argparse.Namespace) -> None:
     """What was not named: a first try's, or with ``--preset gpu`` the paper's."""
-    full = options.preset.startswith("gpu")
+    full = options.preset in GPU
     pc_darts = options.space == "darts" or options.preset == "gpu-darts"
     if full and pc_darts:
         options.preset, options.space = "gpu-darts", options.space or "darts"
@@ -72,7 +76,7 @@ def speed_of(
     """How to compute; on CUDA a preset for it comes with 16 bits and torch.compile."""
     from gaea_mini.search.speed import Speed
 
-    full = options.preset.startswith("gpu") and device != "cpu"
+    full = options.preset in GPU and device != "cpu"
     first = full and getattr(chosen.objective, "order", 1) == 1
     precision, compiles = precision_of(options, device, begun, first), options.compile
     if compiles is None:
@@ -82,8 +86,28 @@ def speed_of(
         except InputError:
             compiles = False
     speed = Speed(precision, compiles, options.skip_below, options.graphs)
-    speed.check(chosen, "fast")
+    try:
+        speed.check(chosen, "fast")
+    except InputError:
+        if options.precision is not None or precision == "float32":
+            raise
+        # Of another search's checkpoint; when it is read, that is said.
+        speed = replace(speed, precision="float32")
+        speed.check(chosen, "fast")
     return speed
+
+
+def files_of(checkpoint: Path | None) -> dict[str, Path | None]:
+    """What is written for ``--checkpoint``, by names for a message."""
+    from gaea_mini import checkpoints
+
+    if checkpoint is None:
+        return {}
+    return {
+        "--checkpoint": checkpoint,
+        "the spare of --checkpoint": checkpoints.before(checkpoint),
+        "the next --checkpoint": checkpoints.coming(checkpoint),
+    }
 
 
 def begun_in(checkpoint: Path | None) -> Begun:
@@ -137,7 +161,8 @@ def forecast_search(
 
     if forecast.is_small(budget, len(data.x)):
         return
-    say_compiling(speed)
+    if ranks.rank == 0:
+        say_measuring(speed)
     expected = forecast.of_search(
         *(where, data, chosen, budget, device, speed, ranks),
         partial(check_memory, yes=options.yes),
@@ -147,12 +172,14 @@ def forecast_search(
     ranks.first(lambda: ask(expected.seconds, str(expected), options.yes, alone))
 
 
-def say_compiling(speed: Any) -> None:
-    """Before a forecast: why nothing is heard for a while."""
+def say_measuring(speed: Any) -> None:
+    """Before a forecast: why nothing is heard for a while, for who sits there."""
+    if sys.stderr.isatty():
+        print("gaea_mini: measuring a few steps, before it begins", file=sys.stderr)
     if speed.compile:
         print(
-            "gaea_mini: compiling, to measure a few steps; this may take minutes, now "
-            "and once more at the start, and is not in the hours",
+            "gaea_mini: compiling for them; this may take minutes, now and once more "
+            "at the start, and is not in the hours",
             file=sys.stderr,
         )
 
@@ -221,25 +248,6 @@ def ask(seconds: float, told: str, yes: bool, alone: bool = True) -> None:
 
 
 @contextmanager
-def notes() -> Iterator[None]:
-    """The package's own warning is one line, like an error."""
-    from gaea_mini.checkpoints import CheckpointWarning
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("always", CheckpointWarning)
-        usual = warnings.showwarning
-
-        def show(message: Any, category: Any, *rest: Any, **more: Any) -> None:
-            if category is CheckpointWarning:
-                print(f"gaea_mini: {message}", file=sys.stderr)
-            else:
-                usual(message, category, *rest, **more)
-
-        warnings.showwarning = show
-        yield
-
-
-@contextmanager
 def stopped_by_sigterm() -> Iterator[None]:
     """SIGTERM, as a cluster sends it, stops as Ctrl-C does: the record is written."""
 
@@ -287,6 +295,7 @@ def watch(
     out: Path | None,
     steps: Steps,
     words: Callable[[Any], str],
+    begun: bool,
 ) -> Any:
     """Follow a run in a progress bar; one cut short leaves the record of what it has.
 
@@ -297,25 +306,30 @@ def watch(
       out: where the record goes.
       steps: is given the bar.
       words: what the bar says of the last epoch.
+      begun: it goes on from a checkpoint; the epochs behind it took no time here.
     """
     from tqdm import tqdm
 
     run: Any = None
     try:
-        with tqdm(total=total, desc=title, unit="epoch") as bar, enough_memory():
+        with tqdm(total=total, desc=title, unit="epoch") as bar, enough_memory(ADVICE):
             steps.bar = bar
             for run in epochs:
                 bar.n = run.epoch
+                bar.initial = bar.initial or run.epoch * begun
                 bar.set_postfix_str(words(run))
-    except (InputError, KeyboardInterrupt) as error:
+    except (InputError, OSError, KeyboardInterrupt) as error:
         if run is None or run.epoch == 0 or out is None:
             raise
         run.save(out)
+        if isinstance(error, BrokenPipeError):  # there is nobody to tell
+            raise
         kept = f"the record of the first {run.epoch} epochs is in {out}"
         if isinstance(error, KeyboardInterrupt):
             print(kept, file=sys.stderr)
             raise
-        raise InputError(f"{error}; {kept}") from None
+        reason = of_a_file(error) if isinstance(error, OSError) else str(error)
+        raise InputError(f"{reason}; {kept}") from None
     return run
 
 

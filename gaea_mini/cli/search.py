@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from gaea_mini.cli.full import (
+    ADVICE,
     Steps,
     add_full_options,
     begun_in,
+    files_of,
     fill_in,
     forecast_search,
-    notes,
     speed_of,
     stopped_by_sigterm,
     watch,
 )
-from gaea_mini.errors import InputError
+from gaea_mini.errors import InputError, enough_memory, told_in_a_line
 from gaea_mini.files import require_apart, require_writable
 
 
@@ -156,8 +157,9 @@ def run_search(options: argparse.Namespace) -> None:
     from gaea_mini.search.distributed import joined
 
     with (
-        notes(),
+        told_in_a_line(),
         stopped_by_sigterm(),
+        enough_memory(ADVICE),
         joined(device_there(options.device)) as (ranks, device),
     ):
         _search(options, ranks, device)
@@ -183,7 +185,7 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
             f"give --channels a multiple of {parts}"
         )
     read = {"--data": file_of(options.data), "--nb201": options.nb201}
-    written = {"--out": options.out, "--checkpoint": options.checkpoint}
+    written = {"--out": options.out, **files_of(options.checkpoint)}
     require_apart(written, read)
     for path in filter(None, written.values()):
         require_writable(path)
@@ -218,7 +220,8 @@ def _search(options: argparse.Namespace, ranks: Any, device: str) -> None:
     title = f"{chosen.name}, {chosen.objective.name}, {where.name}"
     start = next(epochs)  # what cannot be searched is refused before there is a bar
     whole = chain([start], epochs)
-    run = watch(whole, budget.epochs, title, options.out, steps, _words)
+    again = begun is not None
+    run = watch(whole, budget.epochs, title, options.out, steps, _words, again)
     cell = run.genotype[-1]
     print(f"cell {cell}")
     print(

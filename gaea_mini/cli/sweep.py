@@ -9,7 +9,7 @@ from itertools import product
 from statistics import mean, stdev
 from typing import Any
 
-from gaea_mini.cli.full import ask, check_memory, stopped_by_sigterm
+from gaea_mini.cli.full import GPU, ask, check_memory, stopped_by_sigterm
 from gaea_mini.cli.search import HelpWithDefaults, a_folder, add_table, given
 from gaea_mini.errors import InputError
 from gaea_mini.files import require_folder
@@ -30,8 +30,8 @@ def add_sweep(commands: Any) -> None:
         nargs="+",
         help="see 'spaces'. By default compact; with --preset gpu nasbench201",
     )
-    add("--methods", nargs="+", default=["gaea-darts"], help="see 'methods'")
-    add("--objectives", nargs="+", default=["bilevel"], help="as of 'search'")
+    add("--methods", nargs="+", help="see 'methods'. By default gaea-darts")
+    add("--objectives", nargs="+", help="as of 'search'. By default bilevel")
     add("--seeds", default="0-4", help="as '0-4' or '0,3,7'")
     add("--data", type=given, help="as of 'search'; workers read it themselves")
     add(
@@ -80,7 +80,8 @@ def add_sweep(commands: Any) -> None:
         "--yes",
         action="store_true",
         help="do not ask before searches of more than ten minutes in all, nor refuse "
-        "those that need more memory than is free",
+        "those of more than a day where there is no terminal to ask, nor those that "
+        "need more memory than is free",
     )
     add_table(sweep, required=False)
     sweep.set_defaults(run=run_sweep)
@@ -106,6 +107,7 @@ def _sweep(options: argparse.Namespace) -> None:
     require_folder(options.out, "--out")
     at_once = 1 if options.scheduler else min(options.jobs, len(points))
     found: dict[str, list[float]] = {}
+    before = {path.stem for path in options.out.glob("*.json")}
     searches = sweep(
         points,
         options.out,
@@ -121,7 +123,7 @@ def _sweep(options: argparse.Namespace) -> None:
             accuracy = run.accuracy_rounded[-1]
             found.setdefault(point.arm, []).append(accuracy)
             told = f"{count} of {len(points)}: {point.name}: {accuracy:.2f} %"
-            print(told, flush=True)
+            print(told + ", as recorded" * (point.name in before), flush=True)
     except FailedError:
         sum_up(found)
         raise
@@ -147,7 +149,7 @@ def points_of(options: argparse.Namespace) -> list[Any]:
     """All combinations, in the order of the options."""
     from gaea_mini.sweep import Point
 
-    full = options.preset.startswith("gpu")
+    full = options.preset in GPU
     own = {"gpu": "nasbench201", "gpu-darts": "darts"}.get(options.preset, "compact")
     return [
         Point(
@@ -162,8 +164,8 @@ def points_of(options: argparse.Namespace) -> list[Any]:
         )
         for combination in product(
             each_once("--spaces", options.spaces or [own]),
-            each_once("--methods", options.methods),
-            each_once("--objectives", options.objectives),
+            each_once("--methods", options.methods or ["gaea-darts"]),
+            each_once("--objectives", options.objectives or ["bilevel"]),
             seeds(options.seeds),
         )
     ]

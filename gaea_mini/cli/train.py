@@ -8,19 +8,26 @@ from pathlib import Path
 from typing import Any
 
 from gaea_mini.cli.full import (
+    ADVICE,
     Steps,
     add_full_options,
     ask,
     begun_in,
     check_memory,
-    notes,
+    files_of,
     precision_of,
-    say_compiling,
+    say_measuring,
     stopped_by_sigterm,
     watch,
 )
 from gaea_mini.cli.search import HelpWithDefaults, a_file, device_there, given, save
-from gaea_mini.errors import InputError, excerpt, require_whole
+from gaea_mini.errors import (
+    InputError,
+    enough_memory,
+    excerpt,
+    require_whole,
+    told_in_a_line,
+)
 from gaea_mini.files import require_apart, require_writable
 
 NUMBERS: dict[str, tuple[type, str]] = {
@@ -134,7 +141,7 @@ def run_train(options: argparse.Namespace) -> None:
     """Train with a progress bar; write the record; say what the cell is worth."""
     if os.environ.get("WORLD_SIZE", "1") != "1":
         raise InputError("train is one process: start it without torchrun")
-    with notes(), stopped_by_sigterm():
+    with told_in_a_line(), stopped_by_sigterm(), enough_memory(ADVICE):
         _train(options, device_there(options.device))
 
 
@@ -150,7 +157,7 @@ def _train(options: argparse.Namespace, device: str) -> None:
     full = options.preset == "gpu"
     source = options.data or ("cifar10" if full else "fashion")
     read = {"--data": file_of(source), "--run": options.record}
-    written = {"--out": options.out, "--checkpoint": options.checkpoint}
+    written = {"--out": options.out, **files_of(options.checkpoint)}
     require_apart(written, read)
     for path in filter(None, written.values()):
         require_writable(path)
@@ -175,7 +182,8 @@ def _train(options: argparse.Namespace, device: str) -> None:
         steps.tell,
     )
     title = f"{recipe.name}, {where.name}"
-    run = watch(epochs, recipe.epochs, title, options.out, steps, _words)
+    again = begun is not None
+    run = watch(epochs, recipe.epochs, title, options.out, steps, _words, again)
     print(f"cell {cell.genotype}")
     print(f"{run.parameters:,} parameters, {run.flops:,} multiply-adds a picture")
     held_out = "" if run.val[-1] is None else f", held out {run.val[-1]:.2f} %"
@@ -255,7 +263,7 @@ def _forecast(
 
     if forecast.is_small(recipe, len(data.x)):
         return
-    say_compiling(speed)
+    say_measuring(speed)
     expected = forecast.of_training(
         *(where, genotype, data, recipe, device, speed),
         partial(check_memory, yes=options.yes),

@@ -42,7 +42,8 @@ def train_alone(
 
     What is random in an epoch (order, crop, flip, cutout, drop path) depends on the
     seed and the epoch only, the first weights on the seed. So a training that continues
-    from a checkpoint ends, on the CPU, bit for bit where it would have ended.
+    from a checkpoint ends, on the CPU and in float32, bit for bit where it would have
+    ended. In bfloat16 torch's convolutions need not give the same bits twice.
 
     What cannot be trained is refused by the call, before the first epoch.
 

@@ -9,7 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from gaea_mini import checkpoints
-from gaea_mini.errors import require_range
+from gaea_mini.errors import InputError, require_range
 from gaea_mini.evaluate.state import State
 from gaea_mini.files import require_writable, write_atomically
 from gaea_mini.search import keeper
@@ -59,6 +59,20 @@ class Training:
     def epoch(self) -> int:
         """Epochs done so far."""
         return len(self.loss)
+
+    @classmethod
+    def from_dict(cls, record: dict[str, Any]) -> "Training":
+        """A record from plain data.
+
+        Raises:
+          InputError: a part is missing or unknown, or its series differ in length.
+        """
+        if record.keys() != {part.name for part in fields(cls)}:
+            raise InputError("not the parts of a record of a training")
+        run = cls(**record)
+        if len({len(part) for part in (run.loss, run.val, run.test, run.seconds)}) > 1:
+            raise InputError("the series of the record differ in length")
+        return run
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the record as JSON, all of it or nothing."""
@@ -106,7 +120,7 @@ class Keeper:
         with checkpoints.of_this_version(self.file):
             state.load_state_dict(saved["state"])
             self.middle = saved["middle"]
-            return Training(**saved["run"] | {"config": self.config})
+            return Training.from_dict(saved["run"] | {"config": self.config})
 
     def begin(self) -> dict[str, Any]:
         """At the start of an epoch: what is behind already; empty if nothing is."""

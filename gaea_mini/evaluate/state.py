@@ -227,7 +227,7 @@ def _build(
         reason = str(error).partition("\n")[0] or type(error).__name__
         raise InputError(
             f"no network of {size[0]} channels and {size[1]} cells a stage can be "
-            f"built here ({reason}); take fewer"
+            f"built here ({reason}); take fewer channels"
         ) from None
 
 

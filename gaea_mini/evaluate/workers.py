@@ -116,7 +116,9 @@ def _cluster(scheduler: str) -> Iterator[Doer]:
         ]
         try:
             for future in _as_they_come(client, futures):
-                yield future.result()
+                found = future.result()
+                future.release()  # else it is done again when its worker is lost
+                yield found
         except KilledWorker:
             raise InputError(
                 "Dask workers were killed again and again on one task (by a person, "

@@ -155,7 +155,8 @@ def ranks_of(environment: Mapping[str, str]) -> Ranks:
         names = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_PORT")
         rank, local, count, port = (int(environment[name]) for name in names)
         good = 0 <= local <= rank < count and 0 <= port < 2**16
-        good = good and "MASTER_ADDR" in environment
+        here = int(environment.get("LOCAL_WORLD_SIZE", count))
+        good = good and local < here <= count and bool(environment.get("MASTER_ADDR"))
     except (KeyError, ValueError):
         good = False
     if not good:

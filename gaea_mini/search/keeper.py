@@ -62,7 +62,7 @@ class Keeper:
         tick: Tick | None = None,
         ranks: Ranks = ALONE,
     ):
-        self.named = file  # in every process
+        self.named = Path(file or "")  # in every process
         self.file = Path(file) if file is not None and ranks.rank == 0 else None
         self.config, self.ranks = config, ranks
         self.tick = tick if ranks.rank == 0 else None

@@ -96,7 +96,10 @@ class Speed:
           InputError: see there.
         """
         if self.graphs and not self.compile:
-            raise InputError("graphs: CUDA graphs are of a compiled supernet; compile")
+            raise InputError(
+                "graphs: CUDA graphs are of a compiled supernet on a CUDA device; give "
+                "compile too, on the command line --compile"
+            )
 
 
 EXACT = Speed()  # float32, nothing compiled, nothing left out

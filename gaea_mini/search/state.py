@@ -79,7 +79,7 @@ class State:
                 reason = str(error).partition("\n")[0] or type(error).__name__
                 raise InputError(
                     f"no supernet of {size[2]} channels and {size[3]} cells can be "
-                    f"built here ({reason}); take fewer"
+                    f"built here ({reason}); take fewer channels"
                 ) from None
         # Channels last in memory: the fast cell's split and sums need no copies.
         self.network = network.to(device).to(memory_format=torch.channels_last)  # type: ignore[call-overload]

@@ -66,6 +66,7 @@ def previews(page: BeautifulSoup) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_with_repository_and_address(tmp_path: Path) -> None:
     options = {"repository_url": REPOSITORY, "repository_branch": "main"}
     out = build(tmp_path, f"html_theme_options = {options}", f"html_baseurl = {SITE!r}")
@@ -91,6 +92,7 @@ def test_with_repository_and_address(tmp_path: Path) -> None:
     assert (out / ".nojekyll").exists()
 
 
+@pytest.mark.slow
 def test_without(tmp_path: Path) -> None:
     out = build(tmp_path, "html_theme_options = {'repository_url': ''}")
     page = read(out / "part/page.html")

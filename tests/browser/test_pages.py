@@ -143,6 +143,7 @@ def test_pictures_that_come_late_move_nothing(
 
 
 @every_page
+@pytest.mark.slow
 def test_axe_finds_nothing_in_light_and_dark(
     path: str, file_book: str, open_page: Callable[..., Any]
 ) -> None:

@@ -478,6 +478,7 @@ def test_words_change_ten_times_a_second_and_end_right(
     )
 
 
+@pytest.mark.slow
 def test_what_is_off_the_screen_is_drawn_when_it_comes_there(
     tmp_path: Path, open_page: Callable[..., Any]
 ) -> None:
@@ -619,6 +620,7 @@ def chapters(built_book: Path) -> list[str]:
     return [p.relative_to(built_book).as_posix() for p in found]
 
 
+@pytest.mark.slow
 def test_players_of_the_book_play(
     chapters: list[str], book: str, open_page: Callable[..., Any]
 ) -> None:
@@ -644,6 +646,7 @@ def test_players_of_the_book_play(
         assert visit.failed == [] and visit.errors == []
 
 
+@pytest.mark.slow
 def test_players_of_the_book_fit_and_axe_is_content(
     chapters: list[str], file_book: str, open_page: Callable[..., Any]
 ) -> None:

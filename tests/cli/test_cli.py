@@ -1,5 +1,6 @@
 """The command line: what it writes, and one line and status 2 for bad input."""
 
+import errno
 import gzip
 import json
 import re
@@ -381,6 +382,7 @@ WRONG = {
     "unknown method": ("no method 'snas'; there are darts", *SMALL, "--method=snas"),
     "unknown objective": ("no objective 'both'; there are", *SMALL, "--objective=both"),
     "unknown preset": ("no preset 'huge'; there are tiny", *SMALL, "--preset=huge"),
+    "nearly a preset": ("no preset 'gpux'", *SMALL, "--preset=gpux", "--space=darts"),
     "unknown operation": ("no operation 'conv'; it has", *SMALL, "--without", "conv"),
     "nothing left": (
         "no operation is left",
@@ -647,6 +649,9 @@ def test_what_is_read_is_never_written(run, refused, tmp_path, made_up_table):
     refused("--nb201 and --out are", *SMALL, "--nb201", table, "--out", table)
     both = ("--out", tmp_path / "new", "--checkpoint", tmp_path / "new")
     refused("--out and --checkpoint are one file", *SMALL, *both)
+    for spare in ("new.before", "new.new"):
+        both = ("--out", tmp_path / spare, "--checkpoint", tmp_path / "new")
+        refused("--out and the .* --checkpoint are one file", *SMALL, *both)
     both = ("--out", tmp_path / "new", "--journal", tmp_path / "new")
     refused("--out and --journal are one file", "benchmark", "build", *both)
 
@@ -871,7 +876,8 @@ def test_a_full_memory_is_one_line_and_keeps_the_epochs_before(
     answer = run(*SMALL, "--out", file)
     assert answer.status == 2
     (line,) = answer.err
-    assert "the memory is full (" in line and "take a smaller --batch or --ch" in line
+    assert "the memory is full (" in line
+    assert "; leave more of it free, or begin anew with a smaller --batch" in line
     assert line.endswith(f"the record of the first 1 epochs is in {file}")
     assert Run.load(file).epoch == 1
 
@@ -885,6 +891,36 @@ def test_a_memory_that_is_full_in_the_measured_steps_is_one_line(
     monkeypatch.setattr(forecast, "SMALL", 0)
     monkeypatch.setattr(State, "descend_weights", lambda *_: no_memory_of_the_gpu())
     refused("the memory is full .CUDA out of memory", *SMALL, "--yes")
+
+
+def test_where_nothing_can_be_smaller_nothing_smaller_is_advised(
+    refused, made_up_table, monkeypatch
+):
+    from gaea_mini.evaluate import NasBench201
+
+    monkeypatch.setattr(NasBench201, "lookup", lambda *_: no_memory_of_this_machine())
+    pattern = "the memory is full .* leave more of it free$"
+    refused(pattern, "lookup", 0, "--nb201", made_up_table)
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_keeps_the_epochs_before(
+    run, tmp_path, monkeypatch
+):
+    real, calls = checkpoints.write, [0]
+
+    def write(path, saved):
+        calls[0] += 1
+        if calls[0] == 2:
+            raise OSError(errno.ENOSPC, "No space left on device", str(path))
+        real(path, saved)
+
+    monkeypatch.setattr(checkpoints, "write", write)
+    out, file = tmp_path / "run.json", tmp_path / "c.pt"
+    answer = run(*SMALL, "--checkpoint", file, "--out", out)
+    assert answer.status == 2
+    (line,) = answer.err
+    assert f"{file}: No space left on device; the record of the first 2 epochs" in line
+    assert Run.load(out).epoch == 2
 
 
 def test_an_error_that_is_not_of_memory_is_not_taken_for_one(run, monkeypatch):
@@ -932,6 +968,9 @@ def test_the_precision_of_a_checkpoint_need_not_be_named(
         assert run(*SMALL, *half, *files).status == 130
     said = "another search .precision bfloat16 there, float32 here."
     refused(said, *SMALL, *files, "--precision=float32")
+    # Nobody named the precision, so that it is of another search is what is said.
+    said = "another search .method .*; and [0-9]+ more.; give another file"
+    refused(said, *SMALL, *files, "--method=darts", "--order=2", "--lr-theta=0.1")
     assert run(*SMALL, *files).status == 0
     assert run(*SMALL, *half, "--out", tmp_path / "straight.json").status == 0
     resumed, straight = (

@@ -316,11 +316,30 @@ def test_the_precision_of_a_checkpoint_need_not_be_named(train, tmp_path):
     assert status == 2 and "precision bfloat16 there, float32 here" in line
 
 
+@pytest.mark.parametrize("device", ["NVIDIA H200", "cpu"])
+def test_the_peak_of_another_device_is_not_this_ones(device, train, tmp_path):
+    files = ("--checkpoint", tmp_path / "c", "--out", tmp_path / "t.json")
+    assert train(NB201, *TINY, *files)[0] == 0
+    before = checkpoints.before(tmp_path / "c")
+    saved = checkpoints.load(before, read(tmp_path / "t.json")["config"])
+    saved["run"]["environment"]["device"] = device
+    saved["run"]["config"]["compile"] = True
+    saved["run"]["peak_mb"] = 1e6
+    checkpoints.save(tmp_path / "c", saved)
+    assert train(NB201, *TINY, *files)[0] == 0
+    record = read(tmp_path / "t.json")
+    assert (record["peak_mb"] == 1e6) == (device == "cpu")
+    assert "compile" not in record["config"], "it is of how the rest was computed"
+
+
 def test_of_an_older_layout_one_line_says_so(train, tmp_path):
     files = ("--checkpoint", tmp_path / "c", "--out", tmp_path / "t.json")
     assert train(NB201, *TINY, *files)[0] == 0
     whole = checkpoints.load(tmp_path / "c", read(tmp_path / "t.json")["config"])
+    without = {name: part for name, part in whole["run"].items() if name != "loss"}
     for older in (
+        {**whole, "run": without},
+        {**whole, "run": {**whole["run"], "loss": []}},
         {**whole, "run": {**whole["run"], "beta": []}},
         {**whole, "state": {"network": whole["state"]["network"]}},
         {**whole, "state": {**whole["state"], "network": {}}},

@@ -140,6 +140,7 @@ def test_the_time_left_can_be_told(built, capfd, monkeypatch, tmp_path):
 # ------------------------------------------------------------------------- faults
 
 
+@pytest.mark.slow
 def test_a_training_that_fails_names_its_cell_and_keeps_the_rows(tmp_path, built):
     lines = (built / "j").read_bytes().splitlines(keepends=True)
     (tmp_path / "j").write_bytes(b"".join(lines[:4]))

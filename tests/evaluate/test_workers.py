@@ -123,6 +123,32 @@ sys.meta_path.insert(0, Hide())
 
 
 @pytest.mark.slow
+def test_what_is_done_is_not_done_again_when_its_worker_is_lost(tmp_path):
+    def task(number):
+        with (tmp_path / "begun").open("a") as file:
+            file.write(f"{number} ")
+        while number and not (tmp_path / "go").exists():
+            time.sleep(0.02)
+        return number
+
+    with bare_cluster(tmp_path) as (address, first), workers(address, 1) as run:
+        found = run(task, [(0,), (1,)])
+        assert next(found) == 0
+        while "1" not in (tmp_path / "begun").read_text():
+            time.sleep(0.02)
+        file = tmp_path / "scheduler.json"
+        later = start_worker(file, 1, env=os.environ, cwd=tmp_path)
+        try:
+            first.kill()
+            (tmp_path / "go").touch()
+            assert list(found) == [1]
+        finally:
+            later.kill()
+            later.wait()
+    assert (tmp_path / "begun").read_text().split() == ["0", "1", "1"]
+
+
+@pytest.mark.slow
 def test_workers_without_the_package_are_refused_at_once(tmp_path):
     (tmp_path / "hide").mkdir()
     (tmp_path / "hide" / "sitecustomize.py").write_text(HIDE)

@@ -374,7 +374,7 @@ def test_a_recipe_is_resumed_and_never_repeats_a_search(small, tmp_path, monkeyp
 def test_a_search_that_was_cut_off_goes_on_from_its_checkpoint(tmp_path):
     task = kitchens.Task(
         *("compact", (), "fashion", "gaea-darts", 1.0, "bilevel"),
-        replace(TINY, epochs=3),
+        TINY.lasting(3),
         0,
     )
     straight = kitchens.cached_search(task, str(tmp_path))

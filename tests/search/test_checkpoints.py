@@ -12,7 +12,9 @@ import torch
 from gaea_mini import checkpoints
 from gaea_mini.errors import InputError
 from gaea_mini.search import Run, SingleLevel, darts, gaea, search
+from gaea_mini.search.distributed import ALONE
 from gaea_mini.search.loop import describe
+from gaea_mini.search.speed import EXACT
 from gaea_mini.supernet import space
 
 COMPACT = space("compact")
@@ -130,6 +132,29 @@ def test_a_checkpoint_of_another_search_is_refused_with_the_difference(
         list(search(**options, checkpoint=file))
     assert "\n" not in str(info.value)
     assert file.read_bytes() == good[0], "the other search's checkpoint was touched"
+
+
+@pytest.mark.parametrize("name", ["compile", "graphs"])
+def test_how_it_is_computed_may_differ_for_a_checkpoint_only(name):
+    """A finished record is of one way: a mean over records of two would mix them."""
+    one, other = {"seed": 0, name: True}, {"seed": 0}
+    checkpoints.require_same("checkpoint c", one, other, checkpoints.HOW)
+    with pytest.raises(InputError, match=f"record r is of another search .{name} True"):
+        checkpoints.require_same("record r", one, other)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "usual"),
+    [("precision", "bfloat16", "float32"), ("skip_below", 0.1, "0.0"), ("ranks", 2, 1)],
+)
+def test_what_is_as_usual_is_told_by_its_value(name, value, usual):
+    with pytest.raises(InputError, match=f"{name} {value} there, {usual} here"):
+        checkpoints.require_same("c", {name: value}, {})
+
+
+def test_the_usual_values_are_those_of_the_package():
+    usual = checkpoints.USUAL | {"compile": False, "graphs": False}
+    assert usual == {**vars(EXACT), "ranks": ALONE.count}
 
 
 # ------------------------------------------------------------------------- damage

@@ -234,6 +234,8 @@ def test_who_this_is_stands_in_the_environment():
         *({"RANK": "2"}, {"RANK": "-1"}, {"RANK": "x"}, {"WORLD_SIZE": "two"}),
         *({"MASTER_PORT": "99999"}, {"MASTER_PORT": None}, {"MASTER_ADDR": None}),
         *({"LOCAL_RANK": None}, {"LOCAL_RANK": "x"}, {"LOCAL_RANK": "-1"}),
+        *({"MASTER_ADDR": ""}, {"LOCAL_WORLD_SIZE": "²"}, {"LOCAL_WORLD_SIZE": "0"}),
+        *({"LOCAL_WORLD_SIZE": "3"}, {"LOCAL_WORLD_SIZE": "1"}),
     ],
     ids=str,
 )

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,6 +17,7 @@ import torch
 from gaea_mini import checkpoints
 from gaea_mini.errors import InputError
 from gaea_mini.search import GumbelSample, darts, enas, gaea, gdas, keeper, search
+from gaea_mini.search.state import State
 from gaea_mini.supernet import space
 
 COMPACT = space("compact")
@@ -178,8 +180,75 @@ def test_where_both_are_damaged_one_line_says_so(data, budget, tmp_path):
     stopped(file, arguments, 2)
     for path in (file, checkpoints.before(file)):
         path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(InputError, match="c.pt is damaged or is no checkpoint"):
+    with pytest.raises(InputError, match="c.pt is damaged or is no check") as info:
         next(search(*arguments, checkpoint=file))
+    # What the line advises helps.
+    advised = f"or delete {file} and {checkpoints.before(file)} to start anew"
+    assert str(info.value).endswith(advised)
+    checkpoints.remove(file)
+    assert next(search(*arguments, checkpoint=file)).epoch == 0
+
+
+def test_where_the_last_is_gone_one_line_says_so(data, budget, tmp_path):
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    stopped(file, arguments, 2)
+    file.unlink()
+    with pytest.warns(RuntimeWarning, match="c.pt is not there; going on from the one"):
+        assert next(search(*arguments, checkpoint=file)).epoch == 1
+
+
+def full(*_, **__):
+    raise RuntimeError("[enforce fail] can't allocate memory: you tried to allocate")
+
+
+def forbidden(self):
+    raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+
+@pytest.mark.parametrize(
+    ("owner", "name", "instead", "error"),
+    [
+        (torch, "load", full, RuntimeError),
+        (Path, "read_bytes", forbidden, PermissionError),
+    ],
+    ids=["memory", "permission"],
+)
+def test_what_cannot_be_read_now_is_not_damaged(
+    data, budget, tmp_path, monkeypatch, owner, name, instead, error
+):
+    """Taken for damaged, a good epoch would be thrown away."""
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    stopped(file, arguments, 2)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, instead)
+        with pytest.raises(error):
+            checkpoints.begun(file)
+        with pytest.raises(error):
+            next(search(*arguments, checkpoint=file))
+    assert next(search(*arguments, checkpoint=file)).epoch == 2
+
+
+def test_a_full_memory_while_a_state_is_read_is_no_other_version(
+    data, budget, tmp_path, monkeypatch
+):
+    arguments, file = (COMPACT, data, gaea(darts()), budget), tmp_path / "c.pt"
+    stopped(file, arguments, 2)
+    monkeypatch.setattr(State, "load_state_dict", full)
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        next(search(*arguments, checkpoint=file))
+
+
+def test_two_processes_that_write_one_checkpoint_are_told(tmp_path, monkeypatch):
+    """The other one has moved the file that this one has just written."""
+    file, real = tmp_path / "c.pt", checkpoints.save
+
+    def save(path, saved):
+        real(path, saved)
+        path.unlink()
+
+    monkeypatch.setattr(checkpoints, "save", save)
+    with pytest.raises(InputError, match="c.pt: another process writes it too"):
+        checkpoints.write(file, {})
 
 
 def test_of_another_search_is_refused_and_never_passed_over(data, budget, tmp_path):

@@ -90,8 +90,8 @@ def test_a_compiled_search_ends_like_one_that_is_not(data, budget, quick, tmp_pa
     assert run.config["compile"] is True and "compile" not in plain.config
     assert np.allclose(run.loss_w[1:], plain.loss_w[1:], rtol=1e-3)
     assert np.allclose(run.theta, plain.theta, atol=1e-3)
-    with pytest.raises(InputError, match="compile True there, not here"):
-        next(search(*arguments, checkpoint=file))
+    *_, plainly = search(*arguments, checkpoint=file)
+    assert "compile" not in plainly.config, "how, not what: it may be left out"
 
 
 @pytest.mark.slow
