@@ -122,13 +122,20 @@ def test_a_full_disk_keeps_the_checkpoint_and_the_record_before(tmp_path):
     file.with_name("c.pt.before").replace(file)
     before = file.read_bytes()
     out.write_text("the record before")
-    process = command(*SMALL, *files, limit=2000)
-    stdout, err = process.communicate()
-    assert process.returncode == 2, err
-    assert errors(err) == [f"gaea_mini: {file}: File too large"]
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["c.pt", "run.json"]
-    assert file.read_bytes() == before and len(before) > 2000
-    assert out.read_text() == "the record before"
+    for limit in (1000, 10_000):
+        process = command(*SMALL, *files, limit=limit)
+        stdout, err = process.communicate()
+        assert process.returncode == 2, err
+        (line,) = errors(err)
+        assert line.startswith(f"gaea_mini: {file}: File too large")
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["c.pt", "run.json"]
+        assert file.read_bytes() == before and len(before) > limit
+        if limit == 1000:  # there is no room for a record either
+            assert line.endswith("File too large")
+            assert out.read_text() == "the record before"
+        else:
+            assert line.endswith(f"; the record of the first 2 epochs is in {out}")
+            assert Run.load(out).epoch == 2
     # With room again it goes on from there: the time of the first epoch is the old one.
     process = command(*SMALL, *files)
     _, err = process.communicate()

@@ -321,7 +321,10 @@ def watch(
     except (InputError, OSError, KeyboardInterrupt) as error:
         if run is None or run.epoch == 0 or out is None:
             raise
-        run.save(out)
+        try:
+            run.save(out)
+        except OSError:  # there is no room for this either
+            raise error from None
         if isinstance(error, BrokenPipeError):  # there is nobody to tell
             raise
         kept = f"the record of the first {run.epoch} epochs is in {out}"
