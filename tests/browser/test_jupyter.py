@@ -31,7 +31,6 @@ pytest.importorskip("jupyterlab", reason="no JupyterLab: `make test-slow` instal
 pytestmark = pytest.mark.slow
 
 CELLS = """
-from dataclasses import replace
 from gaea_mini import data, evaluate, search, show, supernet
 from gaea_mini.show import records
 table = evaluate.load_table("compact")
@@ -59,7 +58,7 @@ quiz = show.Quiz("Is it?", [("No.", False, "It is."), ("Yes.", True, "Right so."
 quiz
 ---
 space = supernet.space("compact")
-budget = replace(search.PRESETS["tiny"], epochs=200)
+budget = search.PRESETS["tiny"].lasting(200)
 pictures = data.load("fashion", budget.size, budget.pictures)
 def begin(method, lr, seed):
     return search.search(space, pictures, search.method(method, lr), budget, seed)
