@@ -237,16 +237,12 @@ def require_same(
     Raises:
       InputError: they differ.
     """
-    there, here = (flat(each) for each in (stored, config))
-    there, here = (
-        USUAL | there,
-        here | {n: v for n, v in USUAL.items() if n not in here},
-    )
-    differing = [
-        f"{name} {there.get(name, 'not')} there, {here.get(name, 'not')} here"
-        for name in here | there  # in the order of a config: what says most comes first
-        if there.get(name) != here.get(name) and name not in besides
-    ]
+    there, here = flat(stored), flat(config)
+    differing = []
+    for name in here | there:  # in the order of a config: what says most comes first
+        one, other = (each.get(name, USUAL.get(name, "not")) for each in (there, here))
+        if one != other and name not in besides:
+            differing.append(f"{name} {one} there, {other} here")
     if len(differing) > TOLD:
         differing[TOLD:] = [f"and {len(differing) - TOLD} more"]
     if differing:

@@ -113,7 +113,9 @@ def enough_memory(advice: str = "") -> Iterator[None]:
         raise InputError(f"{told}, or {advice}" if advice else told) from None
 
 
-def of_a_file(error: OSError) -> str:
-    """What the system says of a file, with its name."""
+def in_a_line(error: InputError | OSError) -> str:
+    """What it says; what the system says of a file comes with the file's name."""
+    if isinstance(error, InputError):
+        return str(error)
     place = f"{error.filename}: " if error.filename else ""
     return f"{place}{error.strerror or error}"

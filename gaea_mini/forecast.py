@@ -129,11 +129,10 @@ def of_search(
     if where.type == "cpu":
         need *= processes_here(ranks)
     free = free_mb(where)
-    if before_steps is not None and where.type == "cpu":
-        # Before one of them takes memory that another would miss.
-        ranks.first(partial(before_steps, need, free))
-    elif before_steps is not None:
-        before_steps(need, free)
+    if before_steps is not None:
+        answer = partial(before_steps, need, free)
+        # Of memory that is shared one answers, before another takes some of it.
+        ranks.first(answer) if where.type == "cpu" else answer()
     state = State(space, data, method, budget, 0, where, "fast", speed, ranks)
     state.begin(budget.epochs - 1)  # after any warm-up
     step = seconds_a_step(partial(method.objective.epoch, state), where)

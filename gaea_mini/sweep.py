@@ -16,7 +16,7 @@ from typing import Any
 
 from gaea_mini import checkpoints
 from gaea_mini.data import Pictures, file_of, load
-from gaea_mini.errors import InputError, enough_memory, of_a_file, told_in_a_line
+from gaea_mini.errors import InputError, enough_memory, in_a_line, told_in_a_line
 from gaea_mini.evaluate.workers import workers
 from gaea_mini.forecast import Forecast, in_words, is_small, of_search
 from gaea_mini.search import OBJECTIVES, PRESETS, Bilevel, Run, method, search
@@ -217,10 +217,9 @@ def sweep(
                 done += 1
                 yield point, run
     except (InputError, OSError) as error:
-        reason = of_a_file(error) if isinstance(error, OSError) else str(error)
         raise InputError(
-            f"{reason}; {done} of {len(points)} records are in {folder}, and the same "
-            "command goes on from there"
+            f"{in_a_line(error)}; {done} of {len(points)} records are in {folder}, and "
+            "the same command goes on from there"
         ) from None
     if failed:
         raise FailedError(
@@ -293,8 +292,6 @@ def search_point(
     try:
         with enough_memory(ADVICE), told_in_a_line():
             *_, run = search(where, data, chosen, budget, seed, device, **options)
-    except InputError as error:
-        return point, str(error)
-    except OSError as error:  # no space, or the like
-        return point, of_a_file(error)
+    except (InputError, OSError) as error:  # a loss that is no number, no space, ...
+        return point, in_a_line(error)
     return point, run.to_dict()

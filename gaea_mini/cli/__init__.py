@@ -17,7 +17,7 @@ from gaea_mini.cli.lists import run_methods, run_spaces
 from gaea_mini.cli.search import HelpWithDefaults, a_file, add_search, add_table
 from gaea_mini.cli.sweep import add_sweep
 from gaea_mini.cli.train import add_train
-from gaea_mini.errors import InputError, enough_memory, of_a_file
+from gaea_mini.errors import InputError, enough_memory, in_a_line
 from gaea_mini.files import require_apart, require_writable
 
 EPILOG = """examples:
@@ -43,13 +43,11 @@ def main(arguments: list[str] | None = None) -> int:
         with enough_memory():
             options.run(options)
         sys.stdout.flush()
-    except InputError as error:
-        return _complain(str(error))
     except BrokenPipeError:  # the reader, such as `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-    except OSError as error:
-        return _complain(of_a_file(error))
+    except (InputError, OSError) as error:
+        return _complain(in_a_line(error))
     except KeyboardInterrupt:
         print("gaea_mini: stopped", file=sys.stderr)
         return 130

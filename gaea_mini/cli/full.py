@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from gaea_mini.errors import InputError, enough_memory, of_a_file
+from gaea_mini.errors import InputError, enough_memory, in_a_line
 
 LONG = 10 * 60  # seconds: what takes longer is asked about
 ENDLESS = 24 * 3600  # and this is refused where there is nobody to ask
@@ -331,8 +331,7 @@ def watch(
         if isinstance(error, KeyboardInterrupt):
             print(kept, file=sys.stderr)
             raise
-        reason = of_a_file(error) if isinstance(error, OSError) else str(error)
-        raise InputError(f"{reason}; {kept}") from None
+        raise InputError(f"{in_a_line(error)}; {kept}") from None
     return run
 
 

@@ -19,7 +19,7 @@ from gaea_mini.evaluate.networks import count
 from gaea_mini.evaluate.state import State
 from gaea_mini.evaluate.training import TrainingRecipe
 from gaea_mini.search.precision import device_named
-from gaea_mini.search.run import environment, peak_mb
+from gaea_mini.search.run import peak_mb, settle
 from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.supernet import Space
 
@@ -82,10 +82,7 @@ def _epochs(
     where, recipe = state.device, state.recipe
     clock = time.perf_counter if where.type == "cuda" else time.process_time
     if run.epoch < recipe.epochs:
-        here = environment(where)
-        if run.environment.get("device") != here["device"]:
-            run.peak_mb = 0.0  # that was of another device
-        run.environment = here
+        settle(run, where)
     while run.epoch < recipe.epochs:
         middle = keeper.begin()
         losses = list(middle["losses"].to(where)) if middle else []

@@ -17,7 +17,7 @@ from gaea_mini.search.keeper import Keeper, Tick, require_finite
 from gaea_mini.search.method import Method
 from gaea_mini.search.precision import device_named
 from gaea_mini.search.relaxation import only
-from gaea_mini.search.run import Run, environment, peak_mb
+from gaea_mini.search.run import Run, peak_mb, settle
 from gaea_mini.search.speed import EXACT, Speed
 from gaea_mini.search.state import State
 from gaea_mini.simplex import entropy
@@ -86,10 +86,7 @@ def search(
     keeper = Keeper(checkpoint, config, minutes, tick, ranks)
     state = State(space, data, method, budget, seed, where, form, speed, ranks)
     run = keeper.resume(state)
-    here = environment(where)
-    if run.environment.get("device") != here["device"]:
-        run.peak_mb = 0.0  # that was of another device
-    run.environment = here
+    settle(run, where)
 
     def record(loss_theta: float | None, loss_w: float | None) -> None:
         theta = state.theta()

@@ -173,6 +173,14 @@ def _kinds_are_right(run: Run) -> bool:
     )
 
 
+def settle(run: Any, device: torch.device) -> None:
+    """Note in a record where it is computed from now on."""
+    here = environment(device)
+    if run.environment.get("device") != here["device"]:
+        run.peak_mb = 0.0  # that was of another device
+    run.environment = here
+
+
 def environment(device: torch.device) -> dict[str, Any]:
     """Versions, machine class, device, threads and commit of this process."""
     return {

@@ -1,6 +1,5 @@
 """Checkpoints: continue bit for bit, refuse damage, run nothing from a file."""
 
-import errno
 import os
 import random
 from dataclasses import replace
@@ -251,26 +250,3 @@ def test_code_in_a_checkpoint_is_not_run(good, tmp_path, sealed):
     if not sealed:  # the bomb is a real one
         torch.load(file, weights_only=False)
         assert mark.exists()
-
-
-def test_a_failed_write_keeps_the_checkpoint_before(
-    data, budget, tmp_path, monkeypatch
-):
-    file = tmp_path / "c.pt"
-    arguments = (COMPACT, data, gaea(darts(), lr=1.0), budget)
-    runs = search(*arguments, checkpoint=file)
-    next(runs), next(runs)
-    before = file.read_bytes()
-
-    def no_space(_):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr("os.fsync", no_space)
-    with pytest.raises(OSError, match="No space left") as info:
-        next(runs)
-    assert info.value.filename == str(file)
-    monkeypatch.undo()
-    assert os.listdir(tmp_path) == ["c.pt"] and file.read_bytes() == before
-    *_, resumed = search(*arguments, checkpoint=file)
-    *_, straight = search(*arguments)
-    assert resumed.theta == straight.theta

@@ -394,6 +394,10 @@ def test_without_space_both_checkpoints_stay(data, budget, tmp_path, monkeypatch
         next(runs)
     assert info.value.filename == str(file)
     assert content == {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    monkeypatch.undo()
+    *_, resumed = search(*arguments, checkpoint=file)
+    *_, straight = search(*arguments)
+    require_the_same_end(resumed, straight)
 
 
 # Stops for good in the middle of the second checkpoint's write.
